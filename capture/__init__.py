@@ -1,0 +1,1 @@
+"""Uploads, recordings and clips: from "start" to "processed"."""
