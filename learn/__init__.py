@@ -1,0 +1,1 @@
+"""Published lessons: passages, search, moments."""
