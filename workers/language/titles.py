@@ -1,0 +1,245 @@
+"""Titles of chapters: verb and object, taken from what is said.
+
+A spoken step names itself: "Now open the expense portal", "I will show you how to reset the printer". The
+phrase that begins with a verb of doing, comes early, and holds the words that set this chapter apart from the
+others becomes its title; without one, the first clause does.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from workers.language.records import Sentence
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LONGEST: Final = 45  # characters; what one line of the player's chapter list holds
+
+# Verbs that name a step, with what each is worth: "click" and "go" say less than "submit".
+_STRONG: Final = _words(
+    """accept activate add adjust align answer apply approve archive arrange assemble assign attach back book
+    boot brew bring build calculate calibrate call cancel change charge check choose clean clear clip close
+    collect combine compare complete configure confirm connect convert copy count cover create cut declare
+    defrost delete deliver describe detach dilute disable disconnect dismiss dispose drain draw dry edit empty
+    enable enter erase escalate estimate explain export fasten feed file fill filter find finish fit fix flush
+    fold format forward freeze generate grant grease greet group hang handle heat hire hold identify import
+    inspect install invite invoice isolate issue join label lay level lift link list load lock log loosen
+    lower mark match measure merge mix mount move mute name notify onboard order organise organize pack paint
+    park pause pay pin plan plug polish post pour prepare prime print process publish pull pump purge push
+    rearm rebook recharge reconcile record recycle refill refund register reject release remove rename renew
+    reorder repair replace reply report request reserve reset resolve restart restock restore return review
+    revoke rinse rotate route run sanitise sanitize save scan schedule screw seal search secure select send
+    separate set share sharpen ship shut sign silence sort split spray stack stamp staple start stop store
+    submit swap sweep switch tag take tare test tighten tip top transfer translate trim turn type unblock
+    undo unlock unpack unplug unscrew update upgrade upload vacuum validate vent verify wash water weigh wipe
+    wrap write zero bleed jack splice"""
+)
+_WEAK: Final = _words("click do get give go have keep let look make open press put see tap use")
+_LABEL_VERBS: Final = _words("choose click hit pick press select tap tick")
+_DETERMINERS: Final = _words("a an any each every my new our the these this those your")
+_VAGUE: Final = _words(
+    "another anything both everything it more one ones other others some something them thing things"
+)
+_NOT_OBJECTS: Final = _words("it this that them these those here there sure a an the to")
+
+_GERUND: Final = re.compile(r"^([a-z]+?)(?:([bdfglmnprt])\2)?ing$")
+_LEAD_IN: Final = re.compile(
+    r"^(?:(?:okay|ok|alright|all right|good|great|right|so|and|but|now|next|then|first|firstly|second|"
+    r"secondly|third|thirdly|finally|lastly|last|after that|once that is done|again|also|just|simply|please|always|"
+    r"step \w+ is to|step \w+|the (?:first|second|third|fourth|fifth|next|last|final) "
+    r"(?:step|thing|part|job)(?: (?:you do|to do|we do))? is(?: to)?|"
+    r"today|in this (?:video|clip|lesson)|you (?:need|have|want|will want) to|you can|you should|you must|"
+    r"you|we|i|i'll|we'll|i will|we will|let's|let us|let me|go ahead and|make sure (?:to|you)|remember to|"
+    r"don't forget to|be sure to|(?:i am|i'm|we are|we're|you are|you're) going to|"
+    r"(?:show you |learn |explain |see |is |know )?how (?:to|you|we|i)|"
+    r"it is time to|it's time to|time to|carefully|quickly|gently|slowly|briefly|"
+    r"(?:start|begin|finish|continue|carry on) (?:by|with)|i(?:'ll| will) show you|i want to)[,:]?\s+)+"
+)
+_INSIDE: Final = re.compile(
+    r"\b(?:how to|how you|how we|how i|show you|need to|have to|want to|going to|time to|let's|let us|in order to|"
+    r"ready to|step is to|and|then)\s+(?=[a-z])"
+)
+_CLAUSE_END: Final = re.compile(
+    r"[,.;:!?()]|\s(?:and|or|but|so|because|before|after|when|while|until|if|then|which|that|where|as|unless|"
+    r"who|whose|is|are|was|will|can|you|we|i|they|it's)\s"
+)
+_TAIL: Final = re.compile(
+    r"\s(?:in|on|at|with|by|to|from|into|for|of|the|a|an|your|our|my|its|their|this|these|and|or|under|over|"
+    r"again|now|first|here|there|up|out|off|all|one|two|very|using|through|only|both|[a-z]{3,}ly)$"
+)
+_PLACE: Final = re.compile(r"\s(?:in|on|at|with|by|from|into|for|under|through|using|until|near|next to|to)\s")
+_VAGUE_PLACE: Final = re.compile(
+    r"\s(?:from|in|on|at|to) the (?:list|menu|page|screen|left|right|top|bottom|drop ?down|corner|side|middle|way|back|"
+    r"front)\b.*$"
+)
+_WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
+_STOP: Final = _words(
+    """a an and are as at be been before but by can do for from get go has have here how i if in into is it its
+    it's just let's make me my no not now of off ok okay on one or our out over so some step sure that the
+    their them then there these they this to two up us use we what when where which will with you your you're"""
+)
+
+
+def titles(chapters: Sequence[Sequence[Sentence]], centrality: Sequence[Sequence[float]] | None = None) -> list[str]:
+    """Return one title a chapter: not empty, at most 45 characters, no two the same (letter case aside).
+
+    `centrality` says for each sentence how near it is to the meaning of its chapter, 0 to 1; where it is given,
+    the phrases of central sentences are preferred (the idea of KeyBERT).
+    """
+    taken: set[str] = set()
+    named = []
+    for at, own in enumerate(chapters):
+        others = [sentence for other, rest in enumerate(chapters) if other != at for sentence in rest]
+        central = centrality[at] if centrality else [1.0] * len(own)
+        best = _first_free(_ranked(own, others, central), taken, at)
+        taken.add(best.casefold())
+        named.append(best)
+    return named
+
+
+def title(own: Sequence[Sentence], others: Sequence[Sentence] = ()) -> str:
+    """Return the title of the chapter `own` among the sentences of the `others`."""
+    return _first_free(_ranked(own, others, [1.0] * len(own)), set(), 0)
+
+
+def _first_free(ranked: Sequence[str], taken: set[str], at: int) -> str:
+    for phrase in ranked:
+        if phrase.casefold() not in taken:
+            return phrase
+    number = at + 1
+    stem = ranked[0] if ranked else "Part"
+    while True:
+        suffix = f" {number}" if not ranked else f" ({number})"
+        phrase = _fit(stem, LONGEST - len(suffix)) + suffix
+        if phrase.casefold() not in taken:
+            return phrase
+        number += 1
+
+
+def _ranked(own: Sequence[Sentence], others: Sequence[Sentence], central: Sequence[float]) -> list[str]:
+    """Return possible titles, best first; the opening clauses stand behind every verb phrase."""
+    weight = _distinctive(own, others)
+    found = [
+        (score * _early(place) * central[place], phrase)
+        for place, sentence in enumerate(own)
+        for phrase, score in _verb_phrases(sentence.text, weight)
+    ]
+    phrases = [phrase for _, phrase in sorted(found, key=lambda one: -one[0])]
+    clauses = [_opening_clause(sentence.text) for sentence in own]
+    return [_display(phrase) for phrase in dict.fromkeys([*phrases, *clauses]) if phrase]
+
+
+def _early(place: int) -> float:
+    """Return what the phrase of the `place`-th sentence counts: people say first what they are about to do."""
+    return 0.35 + 0.65 / (1 + 0.5 * place)
+
+
+def _distinctive(own: Sequence[Sentence], others: Sequence[Sentence]) -> dict[str, float]:
+    """Return what each word says about this chapter and not the others, from 0 to 1 (class-based TF-IDF)."""
+    here = Counter(_content(" ".join(sentence.text for sentence in own)))
+    there = Counter(_content(" ".join(sentence.text for sentence in others)))
+    scores = {word: math.sqrt(count) / (1 + there[word]) for word, count in here.items()}
+    most = max(scores.values(), default=1.0)
+    return {word: score / most for word, score in scores.items()}
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP]
+
+
+def _verb_phrases(text: str, weight: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """Yield the "verb object" phrases of a sentence, each with what it is worth as a title."""
+    plain = " ".join(text.strip().lower().split())
+    opened = _LEAD_IN.match(plain)
+    starts = {opened.end() if opened else 0: _announced(opened)}
+    for inside in _INSIDE.finditer(plain):
+        starts.setdefault(inside.end(), 0.6 if inside.group().startswith(("and", "then")) else 1.1)
+    for start, announced in starts.items():
+        gerund = re.search(r"\b(?:by|with)\s+$", plain[:start]) is not None
+        phrase = _verb_phrase(plain[start:], gerund=gerund)
+        words = _content(phrase.partition(" ")[2]) if phrase else []
+        if phrase and words:
+            telling = sum(weight.get(word, 0.0) for word in words) / max(len(words), 2)
+            yield phrase, _strength(phrase) * announced + 1.2 * telling
+
+
+def _announced(opened: re.Match[str] | None) -> float:
+    """Return more than 1 when the words before the phrase say that it is what the recording is about."""
+    return 1.5 if opened and re.search(r"\bhow (?:to|you|we|i)\s+$", opened.group()) else 1.0
+
+
+def _strength(phrase: str) -> float:
+    """Return how well a phrase names a step: a telling verb and a real object."""
+    verb, *words = phrase.split()
+    strength = 1.0 if verb in _STRONG else 0.5
+    if words[0] in _DETERMINERS:
+        strength += 0.2
+    elif verb in _LABEL_VERBS:
+        strength -= 0.3  # "press forward": the name of a button, not a thing
+    if _VAGUE.intersection(words):
+        strength -= 0.3
+    return max(strength, 0.1)
+
+
+def _verb_phrase(text: str, *, gerund: bool) -> str | None:
+    """Return the verb and its object at the start of `text`, or None when no verb of doing stands there."""
+    first = _WORD.match(text)
+    if first is None:
+        return None
+    verb = _base_verb(first.group(), gerund=gerund)
+    if verb is None:
+        return None
+    rest = text[first.end() :]
+    end = _CLAUSE_END.search(rest + " ")
+    rest = rest[: end.start()] if end else rest
+    words = rest.split()
+    if not words or (words[0] in _NOT_OBJECTS and len(words) < 2) or words[0] in {"it", "sure", "them"}:
+        return None
+    return _fit(_VAGUE_PLACE.sub("", f"{verb} {' '.join(words)}"))
+
+
+def _base_verb(word: str, *, gerund: bool) -> str | None:
+    """Return the verb of doing in its plain form; "-ing" counts only where the words before ask for it."""
+    known = _STRONG | _WEAK
+    if word in known:
+        return word
+    ending = _GERUND.match(word) if gerund else None
+    if ending is None:
+        return None
+    stem, doubled = ending.group(1), ending.group(2) or ""
+    for base in (stem + doubled, stem + doubled * 2, stem + doubled + "e", stem + "e"):
+        if base in known:
+            return base
+    return None
+
+
+def _fit(phrase: str, longest: int = LONGEST) -> str:
+    """Return `phrase` cut to `longest` characters where a phrase or at least a word ends."""
+    phrase = phrase.strip(" ,.;:!?-–—'\"")
+    while len(phrase) > longest:
+        place = [match.start() for match in _PLACE.finditer(phrase) if match.start() > 10]
+        shorter = phrase[: place[-1]] if place else phrase[: longest + 1].rpartition(" ")[0]
+        phrase = shorter or phrase[:longest]
+    while (tail := _TAIL.search(phrase)) is not None and tail.start() > 0:
+        phrase = phrase[: tail.start()]
+    return phrase
+
+
+def _opening_clause(text: str) -> str:
+    plain = " ".join(text.split())
+    lead = _LEAD_IN.match(plain.lower())
+    if lead and len(plain) - lead.end() > 8:
+        plain = plain[lead.end() :]
+    clause = re.split(r"[,.;:!?。、！？]", plain, maxsplit=1)[0]
+    return _fit(clause) or _fit(plain)
+
+
+def _display(phrase: str) -> str:
+    return phrase[0].upper() + phrase[1:]

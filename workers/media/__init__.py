@@ -1,0 +1,1 @@
+"""Everything that touches media: the sandbox, ffmpeg, probing, Whisper."""

@@ -1,0 +1,229 @@
+"""The one command that decodes a recording once and makes everything from it. Pure.
+
+picture ─ scale, tone map, constant rate ─┬─ top rendition
+                                          ├─ smaller renditions
+                                          ├─ poster
+                                          └─ tiles: screen changes, storyboard
+sound ─ on the clip's timeline ─┬─ gain, limiter ─ one for each rendition
+                                └─ 8 kHz mono for the waveform
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ffmpeg as ffmpeg_python
+
+from workers.media import ffmpeg
+from workers.media.ladder import GOP_S, Plan, Rung
+from workers.media.probe import MediaInfo, VideoStream
+
+CANDIDATES = "candidates.mjpeg"
+TILES = "tiles.mjpeg"
+POSTER = "poster.jpg"
+STORYBOARD = "storyboard.jpg"
+CHANGES = "changes.txt"
+WAVEFORM = "waveform.pcm"
+WAVEFORM_RATE = 8000
+
+_PEAK_CEILING = 0.841  # -1.5 dBFS
+_PROBE_FPS = 2
+_CHANGE_SCORE = 1.5
+_PAD_LEAST_S = 0.2
+_JPEG_COLOURS = {"out_color_matrix": "bt601", "out_range": "full"}  # JFIF knows no other
+
+Stream = Any  # ffmpeg-python publishes no types
+
+
+def file_name(rung_name: str) -> str:
+    """The file of a rendition."""
+    return f"{rung_name}.mp4"
+
+
+def everything(info: MediaInfo, plan: Plan, *, gain_db: float | None, threads: int) -> list[str]:
+    """ffmpeg's arguments for all renditions and pictures of `info` as planned."""
+    upload = ffmpeg.source(info.container, threads=threads)
+    sounds = _sounds(upload, info, plan, gain_db)
+    pictures = _pictures(upload, info, plan, sounds.drawn)
+    outputs = [
+        _rendition(rung, [picture, *sound], info, plan, threads)
+        for rung, picture, sound in zip(plan.rungs, pictures.rungs, sounds.renditions, strict=True)
+    ]
+    if plan.kept is not None and info.video is not None:
+        kept = ffmpeg.output_path(file_name(plan.kept))
+        streams = [upload[str(info.video.index)], *sounds.kept]
+        options = {**ffmpeg.picture_copied(), **_aac(info), **ffmpeg.CLEAN}
+        outputs.append(ffmpeg_python.output(*streams, kept, t=info.duration_s, **options))
+    outputs += [_pictures_in(pictures.candidates, CANDIDATES), _pictures_in(pictures.tiles, TILES)]
+    outputs += [_waveform(sound, info) for sound in sounds.waveform]
+    return ffmpeg.compiled(outputs)
+
+
+def stills(plan: Plan) -> list[str]:
+    """ffmpeg's arguments for the poster (the candidate nearest to the average: never a blank one among full
+    ones) and the storyboard, out of the pictures that `everything` left."""
+    sheet = plan.sheet
+    poster = ffmpeg.own_pictures(CANDIDATES).filter("thumbnail", 12)
+    storyboard = ffmpeg.own_pictures(TILES).filter("tile", f"{sheet.columns}x{sheet.rows}")
+    return ffmpeg.compiled([
+        picture.output(
+            ffmpeg.output_path(name), f="mjpeg", vcodec="mjpeg", vframes=1, **{"q:v": quality}, **ffmpeg.CLEAN
+        )
+        for picture, name, quality in ((poster, POSTER, 3), (storyboard, STORYBOARD, 5))
+    ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    rungs: list[Stream]
+    candidates: Stream
+    tiles: Stream
+
+
+@dataclass(frozen=True)
+class _Sounds:
+    """Each is one stream, or none when there is no sound or no use for it."""
+
+    renditions: list[list[Stream]]
+    kept: list[Stream]
+    waveform: list[Stream]
+    drawn: list[Stream]
+
+
+def _pictures(upload: Stream, info: MediaInfo, plan: Plan, drawn: list[Stream]) -> _Pictures:
+    picture = _prepared(upload, info, info.video, plan) if info.video else _wave(drawn[0], plan)
+    branches = picture.filter_multi_output("split", len(plan.rungs) + 2)
+    rungs = [branches[0]] + [
+        branches[number].filter("scale", rung.width, rung.height, flags="bicubic")
+        for number, rung in enumerate(plan.rungs[1:], start=1)
+    ]
+    candidates = (
+        branches[len(plan.rungs)]
+        .filter("select", _one_each(plan.poster_step_s))
+        .filter("scale", in_color_matrix="bt709", **_JPEG_COLOURS)
+        .filter("format", "yuvj420p")
+    )
+    return _Pictures(rungs, candidates, _tiles(branches[len(plan.rungs) + 1], plan))
+
+
+def _tiles(picture: Stream, plan: Plan) -> Stream:
+    """Small pictures twice a second: screen changes are noted on all, the storyboard takes some."""
+    sheet = plan.sheet
+    return (
+        picture.filter("select", _one_each(1 / _PROBE_FPS))
+        .filter("scale", sheet.tile_width, sheet.tile_height, flags="area", in_color_matrix="bt709", **_JPEG_COLOURS)
+        .filter("format", "yuvj420p")
+        .filter("scdet", threshold=_CHANGE_SCORE)
+        .filter("metadata", mode="print", key="lavfi.scd.time", file=ffmpeg.output_path(CHANGES))
+        .filter("select", _one_each(sheet.step_s))
+    )
+
+
+def _one_each(step_s: float) -> str:
+    """The first frame in every `step_s`: exact, without drift."""
+    return f"isnan(prev_selected_t)+gt(floor(t/{step_s:.6f}+1e-3),floor(prev_selected_t/{step_s:.6f}+1e-3))"
+
+
+def _wave(sound: Stream, plan: Plan) -> Stream:
+    """A picture for a sound alone: its wave."""
+    size = f"{plan.rungs[0].width}x{plan.rungs[0].height}"
+    return (
+        sound.filter("aformat", channel_layouts="mono")
+        .filter("showwaves", s=size, mode="cline", rate=float(plan.fps), colors="0x94a3b8")
+        .filter("format", "yuv420p")
+        .filter("fps", fps=float(plan.fps), start_time=0)
+    )
+
+
+def _prepared(upload: Stream, info: MediaInfo, video: VideoStream, plan: Plan) -> Stream:
+    """Right way up, right colours, square pixels, constant rate from second 0 to the end of the clip."""
+    top = plan.rungs[0]
+    picture = upload[str(video.index)]
+    constant = {"fps": f"{plan.fps.numerator}/{plan.fps.denominator}", "start_time": 0}
+    dense = video.fps > float(plan.fps)
+    if dense:
+        picture = picture.filter("fps", **constant)
+    picture = _tone_mapped(picture, video, top) if video.is_hdr else _scaled(picture, video, top)
+    picture = picture.filter("setsar", 1)
+    if not dense:
+        picture = picture.filter("fps", **constant)
+    missing_s = info.duration_s - video.end_s
+    if missing_s > _PAD_LEAST_S:
+        picture = picture.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
+    return picture
+
+
+def _scaled(picture: Stream, video: VideoStream, rung: Rung) -> Stream:
+    """To BT.709, limited range, 8 bit, whatever it was; unmarked pictures are BT.709 when large."""
+    matrices = {"bt709": "bt709", "smpte170m": "smpte170m", "bt470bg": "bt470bg", "bt2020nc": "bt2020"}
+    unmarked = "bt709" if min(video.width, video.height) >= 720 else "smpte170m"
+    return picture.filter(
+        "scale", rung.width, rung.height, flags="bicubic",
+        in_color_matrix=matrices.get(video.matrix, unmarked), out_color_matrix="bt709", out_range="tv",
+    ).filter("format", "yuv420p")  # fmt: skip
+
+
+def _tone_mapped(picture: Stream, video: VideoStream, rung: Rung) -> Stream:
+    """HLG and PQ to BT.709 (ffmpeg's own recipe: linear light, gamut, hable), scaled down first."""
+    return (
+        picture.filter(
+            "zscale", w=rung.width, h=rung.height, tin=video.transfer, min="2020_ncl", pin="2020",
+            t="linear", npl=100,
+        )
+        .filter("format", "gbrpf32le")
+        .filter("zscale", p="709")
+        .filter("tonemap", tonemap="hable", desat=0)
+        .filter("zscale", t="709", m="709", r="tv")
+        .filter("format", "yuv420p")
+    )  # fmt: skip
+
+
+def _sounds(upload: Stream, info: MediaInfo, plan: Plan, gain_db: float | None) -> _Sounds:
+    if info.audio is None:
+        return _Sounds([[] for _ in plan.rungs], [], [], [])
+    sound = upload[str(info.audio.index)].filter("aresample", **{"async": 1, "first_pts": 0})
+    loud, waveform, *drawn = _copies(sound, 2 + (info.video is None))
+    loud = loud.filter("aformat", sample_rates=48000, channel_layouts="stereo")
+    if gain_db is not None:
+        loud = loud.filter("volume", f"{gain_db:.2f}dB").filter("alimiter", limit=_PEAK_CEILING, level="disabled")
+    copies = [[copy] for copy in _copies(loud, len(plan.rungs) + (plan.kept is not None))]
+    kept = copies.pop() if plan.kept is not None else []
+    return _Sounds(copies, kept, [waveform], drawn)
+
+
+def _copies(sound: Stream, number: int) -> list[Stream]:
+    if number == 1:
+        return [sound]
+    split = sound.filter_multi_output("asplit", number)
+    return [split[branch] for branch in range(number)]
+
+
+def _rendition(rung: Rung, streams: list[Stream], info: MediaInfo, plan: Plan, threads: int) -> Stream:
+    gop = round(GOP_S * plan.fps)
+    return ffmpeg_python.output(
+        *streams, ffmpeg.output_path(file_name(rung.name)), f="mp4", movflags="+faststart",
+        vcodec="libx264", preset="veryfast", crf=rung.crf, maxrate=f"{rung.maxrate_kbit}k",
+        bufsize=f"{2 * rung.maxrate_kbit}k", g=gop, keyint_min=gop, sc_threshold=0, threads=threads,
+        t=info.duration_s, colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
+        **{"profile:v": "high"}, **_aac(info), **ffmpeg.CLEAN,
+    )  # fmt: skip
+
+
+def _aac(info: MediaInfo) -> dict[str, Any]:
+    return {} if info.audio is None else {"c:a": "aac", "b:a": "128k", "ar": 48000, "ac": 2}
+
+
+def _pictures_in(pictures: Stream, name: str) -> Stream:
+    """One JPEG behind the other. What comes at the end only (a sheet, the best picture) must not be an output of
+    this command: ffmpeg 5.1 reports no progress before every output has begun."""
+    return pictures.output(
+        ffmpeg.output_path(name), f="mjpeg", vcodec="mjpeg", fps_mode="passthrough", **{"q:v": 2}, **ffmpeg.CLEAN
+    )
+
+
+def _waveform(sound: Stream, info: MediaInfo) -> Stream:
+    return sound.output(
+        ffmpeg.output_path(WAVEFORM), f="s16le", acodec="pcm_s16le", ac=1, ar=WAVEFORM_RATE, t=info.duration_s,
+        **ffmpeg.CLEAN,
+    )  # fmt: skip
