@@ -1,0 +1,5 @@
+"""`python -m cli` is `lorecast`."""
+
+from cli.main import main
+
+main()
