@@ -1,0 +1,148 @@
+"""Makes the development set for chapters: `uv run --group samples python -m tests.bench.howto.make`.
+
+`scripts/` holds what is said, topic by topic. A bundled voice speaks it, the real Whisper base writes down what
+it hears, and `recordings.json` keeps both beside each other, so that methods are compared without an hour of
+speech. The sound stays in build/.
+
+Where topics turn is known by construction. Nothing else may give it away, so pauses and changes of the screen
+are drawn by lot (seeded by the name): most turns have a pause or a change, many have none, and most pauses and
+changes are no turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samples.voice import Spoken, speak
+from workers.language.guards import apply
+from workers.language.records import Transcript
+from workers.media import weights
+from workers.media.whisper import Whisper
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE.parents[2] / "build" / "howto"
+SLOWNESS = 1.2  # about 150 words a minute, as people speak while they show something
+RECORDINGS = HERE / "recordings.json"
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is said in a recording: a list of topics, each a title and its sentences."""
+
+    name: str
+    title: str
+    held_back: bool
+    topics: list[tuple[str, list[str]]]
+
+    @classmethod
+    def read(cls, path: Path) -> Script:
+        """Read `set:` and `title:`, then `## topic` lines, each followed by one sentence a line."""
+        head, *blocks = path.read_text().split("\n## ")
+        fields = dict(line.split(": ", 1) for line in head.splitlines() if line)
+        topics = []
+        for block in blocks:
+            topic, *said = block.strip().splitlines()
+            topics.append((topic, said))
+        return cls(path.stem, fields["title"], fields["set"] == "held", topics)
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, said in self.topics for text in said]
+
+    @property
+    def turns(self) -> list[int]:
+        """Indexes of the first sentences of the topics, the first one included."""
+        starts = [0]
+        for _, said in self.topics[:-1]:
+            starts.append(starts[-1] + len(said))
+        return starts
+
+
+def scripts() -> list[Script]:
+    return [Script.read(path) for path in sorted((HERE / "scripts").glob("*.txt"))]
+
+
+def draw_pauses(script: Script) -> list[float]:
+    """Return the pause before each sentence in seconds, drawn by lot."""
+    lot = random.Random(f"pauses of {script.name}")
+    pauses_s = []
+    for index in range(len(script.texts)):
+        kinds = (35, 40, 25) if index in script.turns else (72, 20, 8)
+        low_s, high_s = lot.choices([(0.12, 0.45), (0.6, 1.2), (1.2, 2.6)], kinds)[0]
+        pauses_s.append(round(lot.uniform(low_s, high_s), 2))
+    return pauses_s
+
+
+def draw_scene_changes(script: Script, spoken: Spoken) -> list[float]:
+    """Return when the screen changes, in seconds: near 60 % of the turns and in 20 % of other sentences."""
+    lot = random.Random(f"screens of {script.name}")
+    changes_s = []
+    for index, (start_s, end_s) in enumerate(spoken.times):
+        if index in script.turns:
+            if index and lot.random() < 0.6:
+                changes_s.append(start_s + lot.uniform(-0.8, 1.2))
+        elif lot.random() < 0.2:
+            changes_s.append(lot.uniform(start_s, end_s))
+    return [round(changed_s, 2) for changed_s in sorted(changes_s)]
+
+
+async def hear(whisper: Whisper, wav: Path) -> Transcript:
+    """Return what the pipeline would keep of the speech in `wav`."""
+    pcm = wav.with_suffix(".16k.wav")
+    await asyncio.to_thread(_resample, wav, pcm)
+    raw = await whisper.transcribe(pcm, language="en")
+    return apply(raw, raw.speech)
+
+
+def _resample(wav: Path, pcm: Path) -> None:
+    sound = ["-ac", "1", "-ar", "16000", "-c:a", "pcm_s16le"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-y", "-i", wav, *sound, pcm], check=True)
+
+
+def record(script: Script, spoken: Spoken, heard: Transcript) -> dict[str, Any]:
+    """Return a recording as it is kept: truth, and what was heard as [start_s, end_s, word]."""
+    return {
+        "name": script.name,
+        "title": script.title,
+        "held_back": script.held_back,
+        "duration_s": round(spoken.duration_s, 2),
+        "topics": [
+            {"start_s": round(spoken.times[first][0], 2) if first else 0.0, "title": title}
+            for first, (title, _) in zip(script.turns, script.topics, strict=True)
+        ],
+        "spoken": [
+            [round(start_s, 2), round(end_s, 2), text]
+            for (start_s, end_s), text in zip(spoken.times, script.texts, strict=True)
+        ],
+        "scene_changes_s": draw_scene_changes(script, spoken),
+        "words": [[round(word.start_s, 2), round(word.end_s, 2), word.text] for word in heard.words],
+    }
+
+
+async def main() -> None:
+    """Speak and hear every script; keep what is done, so that it can be stopped and started again."""
+    kept = []
+    folder = await asyncio.to_thread(weights.resolve, weights.BUNDLED, BUILD)
+    async with Whisper(folder, name="base") as whisper:
+        for script in scripts():
+            done = BUILD / f"{script.name}.json"
+            if not done.exists():
+                spoken = await asyncio.to_thread(
+                    speak, script.texts, draw_pauses(script), after_s=1.0, slowness=SLOWNESS
+                )
+                heard = await hear(whisper, spoken.write(BUILD / f"{script.name}.wav"))
+                done.write_text(json.dumps(record(script, spoken, heard)))
+            kept.append(json.loads(done.read_text()))
+            print(f"{script.name}: {kept[-1]['duration_s']:.0f} s, {len(script.topics)} topics", flush=True)
+    lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in kept)
+    RECORDINGS.write_text(f"[\n{lines}\n]\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

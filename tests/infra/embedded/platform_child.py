@@ -1,0 +1,21 @@
+"""A process that runs the platform over the folder it is given, says where, and waits: `platform_child.py FOLDER`.
+
+Run by the tests that kill it, or run it as somebody else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from infra.embedded import running_platform
+from infra.settings import PlatformSettings
+
+if __name__ == "__main__":
+    with running_platform(Path(sys.argv[1]), given=PlatformSettings()) as endpoints:
+        print(json.dumps(dataclasses.asdict(endpoints)), flush=True)
+        sys.stdin.read()

@@ -1,0 +1,166 @@
+"""The company's words are put right, and everybody's words are left alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from workers.language.glossary import Term, correct, hotwords_for, keep_the_better, sound
+from workers.language.records import Removed, Transcript, Word, segment_of
+from workers.media import weights
+
+TERMS = [
+    Term("Kubernia"),
+    Term("Zentara"),
+    Term("Palvex", ("pelvic's",)),
+    Term("Oktaflow"),
+    Term("Salesforce"),
+    Term("Jira", ("gear a", "Gura")),
+    Term("Grafana"),
+    Term("Wiebke Sander", ("vip k sander",)),
+    Term("TIA Portal"),
+    Term("Teams"),
+    Term("Workday"),
+    Term("Sage", ("stage",)),
+    Term("invoice"),
+]
+
+
+@pytest.fixture(scope="module")
+def everyday() -> frozenset[str]:
+    return weights.common_words(weights.resolve("tiny.en", Path()))
+
+
+def transcript(text: str, probability: float = 0.9) -> Transcript:
+    words = [Word(0.4 * n, 0.4 * n + 0.35, word, probability) for n, word in enumerate(text.split())]
+    return Transcript("en", 1.0, (segment_of(words),), model="base")
+
+
+@pytest.mark.parametrize(
+    ("heard", "right"),
+    [
+        ("Log in to Cubernia now.", "Log in to Kubernia now."),
+        ("The Zintara dashboard, please.", "The Zentara dashboard, please."),
+        ("Octaflow needs a number.", "Oktaflow needs a number."),
+        ("Attach the graphon a chart.", "Attach the Grafana chart."),
+        ("Open the jira ticket.", "Open the Jira ticket."),
+        ("Open the gear a ticket.", "Open the Jira ticket."),
+        ("Ask vip k sander, whether it fits.", "Ask Wiebke Sander, whether it fits."),
+        ("Start the tiaportal first.", "Start the TIA Portal first."),
+        ("Is that (Zintara's) page?", "Is that (Zentara's) page?"),
+        ("The pelvic's number is here.", "The Palvex number is here."),
+    ],
+)
+def test_what_sounds_like_a_term_is_written_as_the_company_writes_it(
+    everyday: frozenset[str], heard: str, right: str
+) -> None:
+    corrected, changes = correct(transcript(heard), TERMS, is_common=everyday.__contains__)
+    assert corrected.text == right
+    assert len(changes) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Two teams meet on every work day in the sales office.",
+        "Now we go to the next stage of the process.",
+        "The sales forms are in the invoices folder.",
+        "In Salesforce, open the Jira ticket.",
+        "Wiebke Sander knows the TIA Portal.",
+        "A central area with a sage and a force.",
+        "The kubernetes cluster and the oak table are misspelled.",
+        "Take 200 from 17mm to 3.5 bar.",
+    ],
+)
+def test_words_that_were_heard_rightly_are_never_touched(everyday: frozenset[str], said: str) -> None:
+    before = transcript(said)
+    corrected, changes = correct(before, TERMS, is_common=everyday.__contains__)
+    assert changes == []
+    assert corrected == before
+
+
+def test_common_words_change_only_where_the_model_doubted_them(everyday: frozenset[str]) -> None:
+    for probability, expected in ((0.95, "Open the sales force page."), (0.4, "Open the Salesforce page.")):
+        heard = transcript("Open the sales force page.", probability)
+        assert correct(heard, TERMS, is_common=everyday.__contains__)[0].text == expected
+
+
+def test_without_a_vocabulary_only_doubted_words_change() -> None:
+    sure = transcript("Open the zantar page in the sales force.", 0.95)
+    assert correct(sure, TERMS)[0] == sure
+    doubted = transcript("Open the sales force.", 0.4)
+    assert correct(doubted, TERMS)[0].text == "Open the Salesforce."
+
+
+def test_each_change_is_named_with_its_time_and_words_keep_their_place(everyday: frozenset[str]) -> None:
+    heard = transcript("Ask vip k sander about Octaflow.")
+    corrected, changes = correct(heard, TERMS, is_common=everyday.__contains__)
+    assert [(round(change.start_s, 2), change.before, change.after) for change in changes] == [
+        (0.4, "vip k sander", "Wiebke Sander"),
+        (2.0, "Octaflow.", "Oktaflow."),
+    ]
+    words = corrected.words
+    assert [word.text for word in words] == ["Ask", "Wiebke", "Sander", "about", "Oktaflow."]
+    assert all(left.end_s <= right.start_s for left, right in pairwise(words))
+    assert (words[1].start_s, words[2].end_s) == pytest.approx((0.4, 1.55))
+    assert words[3] == heard.words[4]
+
+
+def test_correcting_twice_changes_nothing_more(everyday: frozenset[str]) -> None:
+    once, _ = correct(transcript("Open Zintara and the gear a board."), TERMS, is_common=everyday.__contains__)
+    again, changes = correct(once, TERMS, is_common=everyday.__contains__)
+    assert again == once
+    assert changes == []
+
+
+def test_a_term_never_swallows_its_neighbours_or_crosses_a_full_stop(everyday: frozenset[str]) -> None:
+    heard = transcript("We use Salesforce. In Zintara, a new gear. A board opens.")
+    corrected, _ = correct(heard, TERMS, is_common=everyday.__contains__)
+    assert corrected.text == "We use Salesforce. In Zentara, a new gear. A board opens."
+
+
+def test_only_a_handful_of_hotwords_is_named_and_only_what_the_text_suggests() -> None:
+    assert hotwords_for("How to open a Zintara ticket in Jira", TERMS) == ("Jira", "Zentara")
+    assert hotwords_for("Change the filter of the pump", TERMS) == ()
+    names = ["Abeltor", "Brimvex", "Coldane", "Dornix", "Elvoka", "Farnell", "Gambrit", "Holtman", "Istrel", "Jorvik"]
+    assert len(hotwords_for(" ".join(names), [Term(name) for name in names])) == 8
+
+
+def test_a_glossary_of_thousands_touches_no_everyday_text(everyday: frozenset[str]) -> None:
+    random = Random(1)
+    syllables = re.findall("..[a-z]?", "palvexzentarakuberrinokaflobremoatorviksalforgrafana")
+    many = [Term("".join(random.choices(syllables, k=random.randint(3, 4))).title()) for _ in range(5000)]
+    said = transcript(
+        "Open the outlet valve slowly, wait for the first four seconds, and close it again. Before the refund "
+        "leaves the store, the customer gets a letter from the central office, or nothing at all.",
+        0.45,
+    )
+    assert correct(said, many, is_common=everyday.__contains__) == (said, [])
+
+
+def test_a_pass_with_hotwords_that_lost_words_is_not_kept() -> None:
+    plain = transcript("Open the Zintara dashboard. " * 10)
+    good = transcript("Open the Zentara dashboard. " * 10)
+    assert keep_the_better(plain, good) is good
+    assert keep_the_better(plain, transcript("Open the Zentara dashboard. " * 8)) is plain
+    assert keep_the_better(plain, transcript("Open the Zentara dashboard. " * 12)) is plain
+    guarded = replace(good, removed=(Removed(0, 1, "Zentara", "loop"),))
+    assert keep_the_better(plain, guarded) is plain
+
+
+def test_an_empty_glossary_or_transcript_is_no_trouble() -> None:
+    assert correct(transcript("Press save."), []) == (transcript("Press save."), [])
+    assert correct(Transcript(), TERMS) == (Transcript(), [])
+    assert correct(transcript("Press save."), [Term("—"), Term("", ("",))])[1] == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("palvex", "pelvics"), ("kubernia", "cubernia"), ("phone", "fone"), ("wright", "rite")]
+)
+def test_the_same_sound_has_the_same_key(left: str, right: str) -> None:
+    assert sound(left) == sound(right)

@@ -1,0 +1,59 @@
+"""Titles from what is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.language.records import Sentence
+from workers.language.titles import LONGEST, title, titles
+
+
+def _said(*texts: str) -> list[Sentence]:
+    return [Sentence(5.0 * at, 5.0 * at + 4.0, text) for at, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Now upload the receipt, so that finance can see it.", "Upload the receipt"),
+        ("In this video I will show you how to file an expense report.", "File an expense report"),
+        ("First, you need to choose the cost centre from the list.", "Choose the cost centre"),
+        ("The next step is to bleed the radiator.", "Bleed the radiator"),
+        ("Finally, go ahead and submit the report for approval.", "Submit the report for approval"),
+        ("Okay, let's print a test label.", "Print a test label"),
+        ("We start by uploading the receipt.", "Upload the receipt"),
+    ],
+)
+def test_a_step_is_named_by_its_verb_and_object(said: str, expected: str) -> None:
+    assert title(_said(said)) == expected
+
+
+def test_words_that_set_the_chapter_apart_win() -> None:
+    own = _said("Open the page.", "Now attach the receipt.", "The receipt can be a photo.")
+    others = _said("Open the page.", "Open the page again and choose the project.")
+    assert title(own, others) == "Attach the receipt"
+
+
+def test_without_a_verb_the_first_clause_names_it() -> None:
+    assert title(_said("Our holiday rules, in short.")) == "Our holiday rules"
+
+
+def test_titles_of_one_recording_differ() -> None:
+    named = titles([_said("Open the portal."), _said("Open the portal."), _said("Open the portal.")])
+    assert len({name.casefold() for name in named}) == 3
+    assert all(name.startswith("Open the portal") for name in named)
+
+
+def test_a_chapter_without_words_still_has_a_title() -> None:
+    assert titles([_said("", " ... "), []]) == ["Part 1", "Part 2"]
+
+
+def test_a_long_step_is_cut_between_words() -> None:
+    named = title(_said("Install the replacement hydraulic accumulator assembly underneath the conveyor platform."))
+    assert len(named) <= LONGEST
+    assert named == "Install the replacement hydraulic accumulator"
+
+
+@pytest.mark.parametrize("said", ["Öffnen Sie das Portal und wählen Sie Bericht.", "レポートを開いてください。" * 9])
+def test_other_languages_get_their_first_clause(said: str) -> None:
+    assert said.startswith(title(_said(said)))
