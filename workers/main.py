@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from pathlib import Path
 
 import structlog
@@ -24,6 +25,8 @@ from workers.runner import Runner, empty
 from workers.workbench import Workbench
 
 log = structlog.get_logger()
+# Connections are closed within 3 s where the network answers, and traces are sent within 5 s.
+_LEAVE_WITHIN_S = 8.0
 
 
 async def run() -> None:
@@ -79,6 +82,14 @@ async def _work(bench: Workbench, connections: Connections) -> None:
             await asyncio.gather(doorbell, model, return_exceptions=True)
         await bench.whisper.stop()
         log.info("worker.stopped")
+        _leave_soon()
+
+
+def _leave_soon() -> None:
+    """All is given back and every child has ended; a network that does not answer must not hold us any longer."""
+    leave = threading.Timer(_LEAVE_WITHIN_S, os._exit, [0])
+    leave.daemon = True
+    leave.start()
 
 
 def _clear_leftovers(folder: Path) -> None:

@@ -7,14 +7,14 @@ A stage that loses its lease is cancelled; so is every stage when the worker dra
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind
 
 from capture import service as capture
 from infra import ledger
+from infra.database import Work
 from infra.errors import LorecastError, NotFound, Rejected, WorkError
 from infra.failpoints import failpoint
 from infra.ledger import Claim, ErrorClass, LeaseLost, StageState
@@ -70,8 +71,8 @@ class Runner:
         self._lost: set[Key] = set()
         self._wake = asyncio.Event()
         self._draining = False
-        self._claiming: asyncio.Task[bool] | None = None
         loop = asyncio.get_running_loop()
+        self._given_up: asyncio.Future[None] = loop.create_future()
 
         def on_lost(key: Key) -> None:
             loop.call_soon_threadsafe(self._lose, key)
@@ -90,10 +91,10 @@ class Runner:
 
     def drain(self) -> None:
         """Stop claiming; `run` returns when what runs is finished or given back."""
-        self._draining = True
-        self._wake.set()
-        if self._claiming is not None:
-            asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._claiming.cancel)
+        if not self._draining:
+            self._draining = True
+            self._wake.set()
+            asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._given_up.set_result, None)
 
     async def run(self) -> None:
         """Work until `drain` is called."""
@@ -102,17 +103,21 @@ class Runner:
         try:
             while not self._draining:
                 self._wake.clear()
-                self._claiming = asyncio.create_task(self._claim_one())
-                await asyncio.wait([self._claiming])
-                if self._claiming.cancelled() or not self._claiming.result():
+                claiming = asyncio.create_task(self._claim_one())
+                either: list[asyncio.Future[Any]] = [claiming, self._given_up]
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if not claiming.done():
+                    claiming.cancel()
+                elif not claiming.result():
                     await self._wait(self._wake.wait(), self._settings.poll_s)
         finally:
             upkeep.cancel()
             await self._drain()
-            with contextlib.suppress(LorecastError, TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS_S), self._bench.work() as work:
-                    await ledger.forget_worker(work, self.owner)
-            self._heartbeat.stop()
+            await asyncio.gather(_briefly(self._say_goodbye()), asyncio.to_thread(self._heartbeat.stop))
+
+    async def _say_goodbye(self) -> None:
+        async with self._bench.work() as work:
+            await ledger.forget_worker(work, self.owner)
 
     @staticmethod
     async def _wait(awaitable: Awaitable[object], limit_s: float) -> None:
@@ -211,56 +216,55 @@ class Runner:
 
     async def _fail(self, claimed: Claim, failure: _Failure) -> None:
         log.warning("stage.failed", kind=failure.kind, code=failure.code, detail=failure.detail[-500:])
+
+        async def store(work: Work) -> None:
+            await capture.lock_recording(work, claimed.recording_id)
+            state = await ledger.fail(
+                work,
+                claimed,
+                kind=failure.kind,
+                code=failure.code,
+                sentence=failure.sentence,
+                detail=failure.detail,
+                max_strikes=self._settings.max_strikes,
+            )
+            if state in {StageState.FAILED, StageState.DEAD}:
+                await capture.note_failure(work, claimed.recording_id, code=failure.code, sentence=failure.sentence)
+
         try:
-            async with self._bench.work() as work:
-                await capture.lock_recording(work, claimed.recording_id)
-                state = await ledger.fail(
-                    work,
-                    claimed,
-                    kind=failure.kind,
-                    code=failure.code,
-                    sentence=failure.sentence,
-                    detail=failure.detail,
-                    max_strikes=self._settings.max_strikes,
-                )
-                if state in {StageState.FAILED, StageState.DEAD}:
-                    await capture.note_failure(work, claimed.recording_id, code=failure.code, sentence=failure.sentence)
+            await self._bench.patiently(store)
         except LeaseLost:
             log.warning("stage.lease_lost")
-        except LorecastError as error:
-            # The lease will run out, and the sweep of any worker then takes the stage back.
-            log.warning("stage.failure_not_stored", code=error.code)
 
     async def _end_missing(self, claimed: Claim, error: NotFound) -> None:
         """The recording was deleted, or something the stage needs is gone from storage."""
-        try:
-            async with self._bench.work() as work:
-                exists = await capture.lock_recording(work, claimed.recording_id)
-                if not exists:
-                    await ledger.cancel(work, claimed.recording_id)
-        except LorecastError as unavailable:
-            log.warning("stage.failure_not_stored", code=unavailable.code)
-            return
-        if exists:
+
+        async def cancel_if_deleted(work: Work) -> bool:
+            exists = await capture.lock_recording(work, claimed.recording_id)
+            if not exists:
+                await ledger.cancel(work, claimed.recording_id)
+            return exists
+
+        if await self._bench.patiently(cancel_if_deleted):
             await self._fail(claimed, _Failure(ErrorClass.TRANSIENT, error.code, error.sentence, ""))
 
     async def _give_back(self, claimed: Claim) -> None:
-        try:
-            async with asyncio.timeout(_LAST_WORDS_S), self._bench.work() as work:
+        async def give_back() -> None:
+            async with self._bench.work() as work:
                 await ledger.give_back(work, claimed)
-            log.info("stage.given_back")
-        except (LeaseLost, LorecastError, TimeoutError):
-            log.warning("stage.not_given_back")
+
+        given_back = await _briefly(give_back())
+        log.info("stage.given_back" if given_back else "stage.not_given_back")
 
     async def _drain(self) -> None:
         for task in [task for task in self._tasks.values() if not task.get_name().startswith(Slot.QUICK)]:
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=DRAIN_S)
-        for task in list(self._tasks.values()):
+        for task in self._tasks.values():
             task.cancel()
         if self._tasks:
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.wait(list(self._tasks.values()), timeout=2 * _LAST_WORDS_S)
 
     async def _upkeep(self) -> None:
         """Take back what crashed, mark what cannot succeed, and clean up."""
@@ -282,6 +286,19 @@ class Runner:
             pause_s = min(_SWEEP_S, self._settings.lease_s / 3)
             clean_in_s -= pause_s
             await asyncio.sleep(pause_s)
+
+
+async def _briefly(last_words: Coroutine[None, None, None]) -> bool:
+    """Say something to the database, but do not wait for it long; returns whether it was taken.
+
+    No time limit that cancels: a cancelled query first waits for the same network to end its connection.
+    """
+    said = asyncio.create_task(last_words)
+    await asyncio.wait([said], timeout=_LAST_WORDS_S)
+    if not said.done():
+        said.cancel()
+        return False
+    return not said.cancelled() and said.exception() is None
 
 
 def empty(scratch: Path) -> None:

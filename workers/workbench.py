@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from pydantic import TypeAdapter
 
 from capture import service as capture
@@ -24,7 +25,7 @@ from capture.container import Container
 from capture.models import Recording
 from infra import ledger
 from infra.database import Bell, Database, Work
-from infra.errors import Transient
+from infra.errors import Transient, Unavailable
 from infra.ledger import Claim
 from infra.settings import WorkSettings
 from infra.storage import Storage
@@ -37,6 +38,15 @@ from workers.media.whisper import Whisper
 _KEPT_RECORDINGS = 4
 _MEDIA_INFO: TypeAdapter[MediaInfo] = TypeAdapter(MediaInfo)
 Follow = Callable[[Work, Claim, float], Awaitable[None]]
+Result = TypeVar("Result")
+Change = Callable[[Work], Awaitable[Result]]
+log = structlog.get_logger()
+# While the database is away, it is asked this often.
+_AGAIN_S = 1.0
+
+
+async def _nothing(_work: Work) -> None:
+    """Nothing but the end of the stage."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +101,34 @@ class Workbench:
         async with self._database.work(self._bell) as work:
             yield work
 
-    @asynccontextmanager
-    async def publish(self, task: Task) -> AsyncIterator[Work]:
-        """The unit of work that ends a stage well: conditional on the fence, and followed by the next stages.
+    async def patiently(self, change: Change[Result]) -> Result:
+        """A unit of work that is tried again while the database is away.
+
+        What took minutes to make is not thrown away for that. It ends all the same: the heartbeat cancels a stage
+        whose lease could not be renewed in time.
+        """
+        while True:
+            try:
+                async with self.work() as work:
+                    return await change(work)
+            except Unavailable as error:
+                log.warning("stage.waits_for_database", code=error.code)
+                await asyncio.sleep(_AGAIN_S)
+
+    async def publish(self, task: Task, change: Change[None] = _nothing) -> None:
+        """End a stage well, in one unit of work: on condition of its fence, `change`, then the stages that follow.
 
         Raises LeaseLost for a zombie, NotFound when the recording was deleted; nothing is published then.
         """
-        async with self._database.work(self._bell) as work:
+
+        async def end(work: Work) -> None:
             recording = await capture.recording_to_process(work, task.claim.recording_id, lock=True)
             await ledger.complete(work, task.claim)
-            yield work
+            await change(work)
             assert self.follow is not None
             await self.follow(work, task.claim, recording.duration_s or 0.0)
+
+        await self.patiently(end)
 
     async def recording(self, task: Task) -> tuple[Recording, MediaInfo]:
         """The recording of a task, and what the probe found."""

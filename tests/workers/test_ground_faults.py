@@ -29,7 +29,16 @@ from infra.processes import spawn, stop
 from infra.storage import Storage
 from tests.builders import a_person
 from tests.fixtures.faults import Fault, FaultProxy, fault_proxy
-from tests.fixtures.workers import Add, StartWorker, recording_of, runs, until, until_running, until_state
+from tests.fixtures.workers import (
+    Add,
+    StartWorker,
+    WorkerProcess,
+    recording_of,
+    runs,
+    until,
+    until_running,
+    until_state,
+)
 
 pytestmark = pytest.mark.timeout(300)
 _NOISE = "-f lavfi -i nullsrc=s=640x360:r=30:d={seconds},noise=alls=60:allf=t -f lavfi -i sine=d={seconds}"
@@ -197,8 +206,10 @@ async def _answers(client: httpx.AsyncClient, url: str, status: int) -> bool:
 
 
 @pytest_asyncio.fixture
-async def web_url(postgres: FaultProxy, database_url: str, a_worker: StartWorker) -> AsyncIterator[str]:
-    """A web process, and a worker that is ready, both behind the network to PostgreSQL."""
+async def site(
+    postgres: FaultProxy, database_url: str, a_worker: StartWorker
+) -> AsyncIterator[tuple[str, WorkerProcess]]:
+    """The address of a web process, and a worker that is ready, both behind the network to PostgreSQL."""
     given = {"LORECAST_DATABASE_URL": postgres.in_front_of(database_url), "LORECAST_LEASE_S": "60"}
     worker = a_worker(**given)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -207,14 +218,20 @@ async def web_url(postgres: FaultProxy, database_url: str, a_worker: StartWorker
     environment = {**worker.environment, **given, "LORECAST_PORT": str(port), "LORECAST_PUBLIC_URL": url}
     web = spawn([*worker.argv[:-1], "serve"], env=environment, log=worker.log.with_name("web.log"))
     await worker.ready()
-    yield url
+    yield url, worker
     # Off this loop, which passes their last words on to the database.
     await asyncio.gather(asyncio.to_thread(stop, web, grace_s=15), asyncio.to_thread(worker.stop))
 
 
-async def test_web_and_worker_go_on_after_postgresql_was_restarted_in_mid_encode(
-    database: Database, postgres: FaultProxy, web_url: str, storage: Storage, uploaded: Add, busy_clip: Path
+async def test_an_encode_that_ends_while_postgresql_is_restarted_is_kept_and_the_web_process_goes_on(
+    database: Database,
+    postgres: FaultProxy,
+    site: tuple[str, WorkerProcess],
+    storage: Storage,
+    uploaded: Add,
+    busy_clip: Path,
 ) -> None:
+    web_url, worker = site
     async with httpx.AsyncClient() as client:
         await until(lambda: _answers(client, web_url, 200), what="web ready")
         recording_id = await uploaded(busy_clip)
@@ -225,6 +242,9 @@ async def test_web_and_worker_go_on_after_postgresql_was_restarted_in_mid_encode
             await work.session.execute(text(f"{query} WHERE datname = current_database() AND pid <> pg_backend_pid()"))
         await postgres.refuse()
         await until(lambda: _answers(client, web_url, 503), what="web says that the database is away")
+        await until(lambda: _said(worker.log, "stage.waits_for_database"), what="a stage has ended meanwhile")
+        encoders = [member for member in worker.family() if member.name().startswith("ffmpeg")]
+        await asyncio.to_thread(psutil.wait_procs, encoders, timeout=60)
         postgres.become(Fault.STARTING)
         await postgres.listen()
         await until(lambda: _hit(postgres), what="somebody asks a server that is starting")

@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from capture import service as capture
+from infra.database import Work
 from workers.language.chapters import chapters
 from workers.language.records import Transcript
 from workers.language.sentences import sentences
@@ -37,5 +38,8 @@ async def run(bench: Workbench, task: Task) -> None:
     if len(listed) == 1 and len(recording.title) <= LONGEST:
         # About one thing: nobody names it better than who recorded it.
         listed[0]["title"] = recording.title
-    async with bench.publish(task) as work:
+
+    async def change(work: Work) -> None:
         await capture.note_chapters(work, recording.id, task.claim.version, chapters=listed)
+
+    await bench.publish(task, change)

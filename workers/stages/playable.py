@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capture import service as capture
 from capture.models import ClipFile
+from infra.database import Work
 from infra.failpoints import failpoint
 from workers.media.playable import make_playable
 from workers.workbench import Task, Workbench
@@ -20,7 +21,8 @@ async def run(bench: Workbench, task: Task) -> None:
     if made is not None:
         await bench.storage.put_file(key, made, media_type="video/mp4")
     failpoint("after_output_before_publish")
-    async with bench.publish(task) as work:
+
+    async def change(work: Work) -> None:
         if made is None or info.video is None:
             return
         clip = await capture.clip_to_process(work, recording.id, task.claim.version)
@@ -35,3 +37,5 @@ async def run(bench: Workbench, task: Task) -> None:
             height=info.video.height,
         )
         await capture.add_files(work, clip.id, [file])
+
+    await bench.publish(task, change)

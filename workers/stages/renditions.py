@@ -7,6 +7,7 @@ from uuid import UUID
 
 from capture import service as capture
 from capture.models import ClipFile
+from infra.database import Work
 from workers.media.audio import gain_to_target
 from workers.media.renditions import Renditions, make_renditions
 from workers.workbench import Task, Workbench
@@ -18,6 +19,8 @@ NICE = 10
 async def run(bench: Workbench, task: Task) -> None:
     """Publish every rendition of the clip."""
     recording, info = await bench.recording(task)
+    async with bench.work() as work:
+        clip = await capture.clip_to_process(work, recording.id, task.claim.version)
     async with bench.sound(recording, info, lambda _: None) as sound, bench.source(recording) as (source, _):
         made = await make_renditions(
             bench.sandbox,
@@ -29,16 +32,17 @@ async def run(bench: Workbench, task: Task) -> None:
             nice=NICE,
             on_progress=task.report,
         )
-    async with bench.work() as work:
-        clip = await capture.clip_to_process(work, recording.id, task.claim.version)
     files = list_files(made, clip.id, task.claim.prefix)
     for path, file in files:
         await bench.storage.put_file(file.key, path, media_type=file.media_type)
-    async with bench.publish(task) as work:
+
+    async def change(work: Work) -> None:
         await capture.add_files(work, clip.id, [file for _, file in files])
         await capture.note_scenes(
             work, recording.id, task.claim.version, scene_changes_s=[round(at, 2) for at in made.scene_changes_s]
         )
+
+    await bench.publish(task, change)
 
 
 def list_files(made: Renditions, clip_id: UUID, prefix: str) -> list[tuple[Path, ClipFile]]:

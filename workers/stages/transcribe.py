@@ -11,6 +11,7 @@ from pathlib import Path
 from capture import glossary
 from capture import service as capture
 from capture.models import Recording
+from infra.database import Work
 from workers.language.captions import cues, lint, to_webvtt
 from workers.language.glossary import Correction, Term, correct, hotwords_for, keep_the_better
 from workers.language.guards import apply
@@ -36,7 +37,8 @@ async def run(bench: Workbench, task: Task) -> None:
     heard, corrections = await asyncio.to_thread(partial(_written_right, bench.whisper.model, heard, terms))
     heard = replace(heard, segments=cut_at_sentences(heard.segments))
     shown = cues(heard.segments, info.duration_s)
-    async with bench.publish(task) as work:
+
+    async def change(work: Work) -> None:
         await capture.note_transcript(
             work,
             recording.id,
@@ -46,6 +48,8 @@ async def run(bench: Workbench, task: Task) -> None:
             captions=to_webvtt(shown),
             findings=[finding.to_json() for finding in lint(shown)],
         )
+
+    await bench.publish(task, change)
 
 
 async def _listen(
