@@ -101,6 +101,7 @@ class Claim:
     recording_id: UUID
     version: int
     stage: str
+    cost_s: float
     attempt: int
     fence: int
     trace: str | None
@@ -126,21 +127,32 @@ async def require(
     work.has_new_stages = work.has_new_stages or bool(stages)
 
 
-async def claim(work: Work, *, stages: Sequence[str], owner: str, lease_s: float) -> Claim | None:
-    """Take the next row of these stages, or None. Shortest expected work first, with ageing."""
+async def claim(work: Work, *, stages: Mapping[str, float], owner: str, lease_s: float) -> Claim | None:
+    """Take the next row of these stages (name → most expected cost in seconds), or None.
+
+    Shortest expected work first, with ageing.
+    """
     row = (
         await work.session.execute(
             text(
-                "WITH next AS (SELECT id FROM stage_run WHERE state = 'waiting' AND stage = ANY(:stages)"
-                " AND not_before <= clock_timestamp()"
+                "WITH free AS (SELECT * FROM unnest(CAST(:stages AS text[]), CAST(:most_s AS float[]))"
+                " AS free (stage, most_s)),"
+                " next AS (SELECT id FROM stage_run JOIN free USING (stage) WHERE state = 'waiting'"
+                " AND not_before <= clock_timestamp() AND cost_s <= most_s"
                 " ORDER BY cost_s - :ageing * extract(epoch FROM clock_timestamp() - created_at), created_at"
-                " LIMIT 1 FOR UPDATE SKIP LOCKED)"
+                " LIMIT 1 FOR UPDATE OF stage_run SKIP LOCKED)"
                 " UPDATE stage_run SET state = 'running', attempt = attempt + 1, fence = fence + 1, progress = 0,"
                 " lease_owner = :owner, lease_until = clock_timestamp() + make_interval(secs => :lease_s),"
                 " started_at = clock_timestamp() FROM next WHERE stage_run.id = next.id"
-                " RETURNING stage_run.id, recording_id, version, stage, attempt, fence, trace"
+                " RETURNING stage_run.id, recording_id, version, stage, cost_s, attempt, fence, trace"
             ),
-            {"stages": list(stages), "owner": owner, "lease_s": lease_s, "ageing": AGEING},
+            {
+                "stages": list(stages),
+                "most_s": list(stages.values()),
+                "owner": owner,
+                "lease_s": lease_s,
+                "ageing": AGEING,
+            },
         )
     ).one_or_none()
     return Claim(**row._mapping) if row is not None else None  # noqa: SLF001 - public API of SQLAlchemy's Row

@@ -12,22 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from capture import service as capture
 from infra import ledger
 from infra.database import Work
 from infra.ledger import Claim, StageState
+from workers.slots import Slot
 from workers.stages import chapter, index, playable, probe, publish, renditions, submit, transcribe
 from workers.workbench import Task, Workbench
-
-
-class Slot(StrEnum):
-    """What a stage keeps busy. Long encodes never starve short stages: each kind has its own slots."""
-
-    QUICK = "quick"
-    SPEECH = "speech"
-    ENCODE = "encode"
 
 
 @dataclass(frozen=True)

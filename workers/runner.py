@@ -1,6 +1,6 @@
 """Claims stages, runs them, and ends each one exactly once.
 
-The loop looks at the ledger when the doorbell rings and every few seconds. Each kind of stage has its own slots.
+The loop looks at the ledger when the doorbell rings and every few seconds. `workers/slots.py` says how many run at a time.
 A stage that loses its lease is cancelled; so is every stage when the worker drains.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import socket
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from infra.storage import DISK_FULL
 from infra.tracing import span
 from workers import pipeline
 from workers.heartbeat import Heartbeat, Key
-from workers.pipeline import Slot
+from workers.slots import Slot, Slots
 from workers.workbench import Task, Workbench
 
 log = structlog.get_logger()
@@ -61,12 +60,13 @@ class Runner:
         self._settings = bench.settings
         self._janitor = janitor
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
-        self._slots = {
-            Slot.QUICK: self._settings.quick_slots,
-            Slot.SPEECH: self._settings.speech_slots,
-            Slot.ENCODE: self._settings.encode_slots,
-        }
-        self._busy: Counter[Slot] = Counter()
+        self._slots = Slots(
+            {
+                Slot.QUICK: self._settings.quick_slots,
+                Slot.SPEECH: self._settings.speech_slots,
+                Slot.ENCODE: self._settings.encode_slots,
+            }
+        )
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._lost: set[Key] = set()
         self._wake = asyncio.Event()
@@ -127,7 +127,8 @@ class Runner:
             return
 
     async def _claim_one(self) -> bool:
-        free = [stage.name for stage in pipeline.STAGES if self._busy[stage.slot] < self._slots[stage.slot]]
+        most_s = {stage.name: self._slots.most_s(stage.slot) for stage in pipeline.STAGES}
+        free = {name: cost_s for name, cost_s in most_s.items() if cost_s is not None}
         if not free:
             return False
         try:
@@ -147,7 +148,7 @@ class Runner:
     def _start(self, claimed: Claim) -> None:
         key = (claimed.id, claimed.fence)
         slot = pipeline.BY_NAME[claimed.stage].slot
-        self._busy[slot] += 1
+        self._slots.take(slot, claimed.cost_s)
         self._heartbeat.watch(key)
         task = asyncio.create_task(self._perform(claimed, key), name=f"{slot}:{claimed.stage}")
         self._tasks[key] = task
@@ -156,7 +157,7 @@ class Runner:
             if not task.cancelled() and task.exception() is not None:
                 # The lease runs out, and the sweep of any worker then takes the stage back.
                 log.error("stage.not_ended", stage=claimed.stage, error=repr(task.exception()))
-            self._busy[slot] -= 1
+            self._slots.leave(slot, claimed.cost_s)
             self._tasks.pop(key, None)
             self._lost.discard(key)
             self._heartbeat.forget(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from infra.database import Database, Silence, Work
 from infra.ledger import Claim, ErrorClass, LeaseLost, StageState
 from tests.builders import a_recording
 
-ALL = ["probe", "transcribe", "renditions"]
+ALL = dict.fromkeys(("probe", "transcribe", "renditions"), math.inf)
 
 
 @pytest_asyncio.fixture
@@ -195,3 +196,12 @@ def test_waits_between_tries_grow_and_stay_below_two_minutes() -> None:
     assert waits[0] <= 2
     assert max(waits) <= 120
     assert waits[-1] >= 60
+
+
+async def test_a_run_that_costs_more_than_asked_for_is_left_to_others(database: Database, recording_id: UUID) -> None:
+    await _require(database, recording_id, probe=100.0, transcribe=20.0)
+    async with database.work(Silence()) as work:
+        taken = await ledger.claim(work, stages={"probe": 99.0, "transcribe": 20.0}, owner="w1", lease_s=60)
+        assert taken is not None
+        assert (taken.stage, taken.cost_s) == ("transcribe", 20.0)
+        assert await ledger.claim(work, stages={"probe": 99.0, "transcribe": 20.0}, owner="w1", lease_s=60) is None

@@ -59,7 +59,7 @@ async def main(url, recording_id):
         async with database.work(Silence()) as work:
             return await verb(work, *given, **named)
     async def claim():
-        return await do(ledger.claim, stages=["probe"], owner="elsewhen", lease_s=60)
+        return await do(ledger.claim, stages={"probe": 60.0}, owner="elsewhen", lease_s=60)
     print(utc_now().timestamp())
     await do(ledger.require, recording_id, 1, {"probe": 1.0})
     claimed = await claim()
