@@ -93,8 +93,12 @@ class WorkSettings(Settings):
     sandbox: SandboxMode = Field(SandboxMode.BUBBLEWRAP, description="`bubblewrap`, or `none` where there is none.")
     max_duration_s: float = Field(3600.0, ge=1, description="Longest recording accepted, in seconds.")
     encode_threads: int = Field(2, ge=1, le=64, description="Threads for one encode.")
-    encode_slots: int = Field(1, ge=1, le=64, description="Encodes one worker runs at a time.")
-    speech_slots: int = Field(1, ge=1, le=16, description="Transcriptions one worker runs at a time.")
+    encode_slots: int = Field(
+        1, ge=1, le=64, description="Encodes a worker runs at a time, and a short one beside long ones."
+    )
+    speech_slots: int = Field(
+        1, ge=1, le=16, description="Transcriptions a worker runs at a time, and a short one beside long ones."
+    )
     quick_slots: int = Field(2, ge=1, le=64, description="Short stages one worker runs at a time.")
 
 

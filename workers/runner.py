@@ -1,6 +1,6 @@
 """Claims stages, runs them, and ends each one exactly once.
 
-The loop looks at the ledger when the doorbell rings and every few seconds. `workers/slots.py` says how many run at a time.
+The loop looks at the ledger when the doorbell rings and every few seconds. How many run at a time: `workers/slots.py`.
 A stage that loses its lease is cancelled; so is every stage when the worker drains.
 """
 
