@@ -1,8 +1,12 @@
-"""Makes the development set for chapters: `uv run --group samples python -m tests.bench.howto.make`.
+"""Makes the development sets for chapters: `uv run --group samples python -m tests.bench.howto.make`.
 
-`scripts/` holds what is said, topic by topic. A bundled voice speaks it, the real Whisper base writes down what
-it hears, and `recordings.json` keeps both beside each other, so that methods are compared without an hour of
-speech. The sound stays in build/.
+`scripts/` and `scripts_2/` hold what is said, topic by topic. A bundled voice speaks it, the real Whisper base
+writes down what it hears, and `recordings.json` and `recordings_2.json` keep both beside each other, so that
+methods are compared without hours of speech. Recordings whose script is as it was are kept. The sound stays in
+build/.
+
+The second set was written when the held-back part of the first had been looked at too often. Which of its
+recordings are held back was drawn by lot, before any was heard: the third whose names have the least hashes.
 
 Where topics turn is known by construction. Nothing else may give it away, so pauses and changes of the screen
 are drawn by lot (seeded by the name): most turns have a pause or a change, many have none, and most pauses and
@@ -12,6 +16,7 @@ changes are no turn.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import subprocess
@@ -28,10 +33,13 @@ from workers.media.whisper import Whisper
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parents[2] / "build" / "howto"
 SLOWNESS = 1.2  # about 150 words a minute, as people speak while they show something
+SCRIPTS = HERE / "scripts"
 RECORDINGS = HERE / "recordings.json"
+SCRIPTS_2 = HERE / "scripts_2"
+RECORDINGS_2 = HERE / "recordings_2.json"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Script:
     """What is said in a recording: a list of topics, each a title and its sentences."""
 
@@ -42,14 +50,14 @@ class Script:
 
     @classmethod
     def read(cls, path: Path) -> Script:
-        """Read `set:` and `title:`, then `## topic` lines, each followed by one sentence a line."""
+        """Read `set:` (first set only) and `title:`, then `## topic` lines, each followed by one sentence a line."""
         head, *blocks = path.read_text().split("\n## ")
         fields = dict(line.split(": ", 1) for line in head.splitlines() if line)
         topics = []
         for block in blocks:
             topic, *said = block.strip().splitlines()
             topics.append((topic, said))
-        return cls(path.stem, fields["title"], fields["set"] == "held", topics)
+        return cls(path.stem, fields["title"], fields.get("set") == "held", topics)
 
     @property
     def texts(self) -> list[str]:
@@ -64,8 +72,14 @@ class Script:
         return starts
 
 
-def scripts() -> list[Script]:
-    return [Script.read(path) for path in sorted((HERE / "scripts").glob("*.txt"))]
+def scripts(folder: Path = SCRIPTS) -> list[Script]:
+    """Return the scripts of a set by name; which of the second are held back is drawn here."""
+    found = [Script.read(path) for path in sorted(folder.glob("*.txt"))]
+    if folder == SCRIPTS_2:
+        drawn = sorted(found, key=lambda script: hashlib.sha256(f"held back: {script.name}".encode()).digest())
+        for script in drawn[: len(found) // 3]:
+            script.held_back = True
+    return found
 
 
 def draw_pauses(script: Script) -> list[float]:
@@ -125,23 +139,28 @@ def record(script: Script, spoken: Spoken, heard: Transcript) -> dict[str, Any]:
     }
 
 
-async def main() -> None:
-    """Speak and hear every script; keep what is done, so that it can be stopped and started again."""
+async def make(whisper: Whisper, folder: Path, into: Path) -> None:
+    """Speak and hear the scripts of a set that are new or changed; can be stopped and started again."""
+    old = {one["name"]: one for one in json.loads(into.read_text())} if into.exists() else {}
     kept = []
+    for script in (every := scripts(folder)):
+        one = old.get(script.name)
+        if one is None or [text for *_, text in one["spoken"]] != script.texts:
+            spoken = await asyncio.to_thread(speak, script.texts, draw_pauses(script), after_s=1.0, slowness=SLOWNESS)
+            one = record(script, spoken, await hear(whisper, spoken.write(BUILD / f"{script.name}.wav")))
+        kept.append({**one, "held_back": script.held_back})
+        print(f"{script.name}: {one['duration_s']:.0f} s, {len(script.topics)} topics", flush=True)
+        rest = [old[later.name] for later in every[len(kept) :] if later.name in old]
+        lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in [*kept, *rest])
+        into.write_text(f"[\n{lines}\n]\n")
+
+
+async def main() -> None:
+    """Make both sets."""
     folder = await asyncio.to_thread(weights.resolve, weights.BUNDLED, BUILD)
     async with Whisper(folder, name="base") as whisper:
-        for script in scripts():
-            done = BUILD / f"{script.name}.json"
-            if not done.exists():
-                spoken = await asyncio.to_thread(
-                    speak, script.texts, draw_pauses(script), after_s=1.0, slowness=SLOWNESS
-                )
-                heard = await hear(whisper, spoken.write(BUILD / f"{script.name}.wav"))
-                done.write_text(json.dumps(record(script, spoken, heard)))
-            kept.append(json.loads(done.read_text()))
-            print(f"{script.name}: {kept[-1]['duration_s']:.0f} s, {len(script.topics)} topics", flush=True)
-    lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in kept)
-    RECORDINGS.write_text(f"[\n{lines}\n]\n")
+        await make(whisper, SCRIPTS, RECORDINGS)
+        await make(whisper, SCRIPTS_2, RECORDINGS_2)
 
 
 if __name__ == "__main__":
