@@ -5,6 +5,7 @@ from tests.fixtures.network import keep_to_this_machine
 keep_to_this_machine()
 
 pytest_plugins = [
+    "tests.fixtures.clips",
     "tests.fixtures.platform",
     "tests.fixtures.database",
     "tests.fixtures.web",

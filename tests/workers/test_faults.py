@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from pathlib import Path
 from uuid import UUID
 
@@ -25,28 +24,6 @@ from tests.builders import a_person
 from tests.fixtures.workers import Add, StartWorker, recording_of, runs, until, until_running, until_state
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="session")
-def slow_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that keeps an encoder busy for some seconds: a noisy picture and a tone."""
-    return _make(
-        tmp_path_factory.mktemp("slow") / "slow.mp4",
-        "-f lavfi -i nullsrc=s=1280x720:r=30:d=8,noise=alls=60:allf=t -f lavfi -i sine=d=8",
-    )
-
-
-@pytest.fixture(scope="session")
-def quick_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that is soon done."""
-    path = tmp_path_factory.mktemp("quick") / "quick.mp4"
-    return _make(path, "-f lavfi -i testsrc2=s=320x180:r=15:d=2 -f lavfi -i sine=d=2")
-
-
-def _make(path: Path, inputs: str) -> Path:
-    arguments = f"ffmpeg -v error -nostdin {inputs} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -y"
-    subprocess.run([*arguments.split(), str(path)], check=True)
-    return path
 
 
 async def _files(database: Database, recording_id: UUID) -> list[ClipFile]:

@@ -41,45 +41,6 @@ from tests.fixtures.workers import (
 )
 
 pytestmark = pytest.mark.timeout(300)
-_NOISE = "-f lavfi -i nullsrc=s=640x360:r=30:d={seconds},noise=alls=60:allf=t -f lavfi -i sine=d={seconds}"
-
-
-def _make(path: Path, inputs: str) -> Path:
-    arguments = f"ffmpeg -v error -nostdin {inputs} -c:v libx264 -preset ultrafast -crf 38 -pix_fmt yuv420p -c:a aac -y"
-    subprocess.run([*arguments.split(), str(path)], check=True)
-    return path
-
-
-@pytest.fixture(scope="session")
-def quick_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that is soon done."""
-    path = tmp_path_factory.mktemp("quick") / "quick.mp4"
-    return _make(path, "-f lavfi -i testsrc2=s=320x180:r=15:d=2 -f lavfi -i sine=d=2")
-
-
-@pytest.fixture(scope="session")
-def busy_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that keeps an encoder busy for some seconds."""
-    return _make(tmp_path_factory.mktemp("busy") / "busy.mp4", _NOISE.format(seconds=6))
-
-
-@pytest.fixture(scope="session")
-def busier_clip(busy_clip: Path) -> Path:
-    """A clip whose encode outlasts a lease."""
-    return _repeated(busy_clip, 4)
-
-
-@pytest.fixture(scope="session")
-def long_clip(busy_clip: Path) -> Path:
-    """A clip that keeps an encoder busy for minutes: its encode is a long run."""
-    return _repeated(busy_clip, 60)
-
-
-def _repeated(clip: Path, times: int) -> Path:
-    path = clip.with_name(f"{times}-times.mp4")
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-stream_loop", str(times - 1), "-i", str(clip), "-c", "copy", "-y"]
-    subprocess.run([*command, str(path)], check=True)
-    return path
 
 
 @pytest_asyncio.fixture
