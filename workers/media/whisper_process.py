@@ -25,6 +25,7 @@ import threading
 import traceback
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +33,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from workers.language.gaps import filled, unheard
+from workers.language.guards import apply
 from workers.language.records import Segment, Span, Transcript, Word, segment_of
 
 RATE_HZ = 16_000
@@ -159,14 +162,24 @@ class Model:
             yield {"transcript": Transcript(model=self.name).to_json()}
             return
         yield {"progress": 0.0}
-        yield from self._decode(samples, speech, request)
+        found, info = self._decode(samples, speech, request)
+        segments = []
+        for segment in found:
+            segments.append(segment)
+            yield {"progress": min(1.0, segment.end_s / (len(samples) / RATE_HZ))}
+        heard = Transcript(
+            info.language, float(info.language_probability), tuple(segments), model=self.name, speech=tuple(speech)
+        )
+        missed = unheard(apply(heard, speech).words, speech)
+        if missed:
+            again, _ = self._decode(samples, missed, request | {"language": info.language})
+            heard = replace(heard, segments=filled(heard.segments, list(again), missed))
+        yield {"transcript": heard.to_json()}
 
     def _decode(
         self, samples: npt.NDArray[np.float32], speech: list[Span], request: dict[str, Any]
-    ) -> Iterator[dict[str, Any]]:
-        from faster_whisper.transcribe import restore_speech_timestamps  # noqa: PLC0415
-
-        duration_s = len(samples) / RATE_HZ
+    ) -> tuple[Iterator[Segment], Any]:
+        """What is said in these stretches, heard as the caller asks for it, and in which language."""
         voiced = Voiced(samples, speech)
         self._set_seed(0)
         found, info = self._whisper.transcribe(
@@ -183,21 +196,17 @@ class Model:
             max_new_tokens=_MOST_TOKENS,
             hotwords=_hint(request["hotwords"]),
         )
-        segments: list[Segment] = []
-        for segment in restore_speech_timestamps(found, voiced.chunks, RATE_HZ):
-            words = _words(segment.words or [], info.language)
-            if words:
-                like = Segment(0, 0, "", (), segment.avg_logprob, segment.no_speech_prob)
-                segments.append(segment_of(words, like))
-            yield {"progress": min(1.0, segment.end / duration_s)}
-        transcript = Transcript(
-            info.language,
-            float(info.language_probability),
-            tuple(segments),
-            model=self.name,
-            speech=tuple(speech),
-        )
-        yield {"transcript": transcript.to_json()}
+        return _segments(found, info.language, voiced), info
+
+
+def _segments(found: Iterator[Any], language: str, voiced: Voiced) -> Iterator[Segment]:
+    """Whisper's segments with their words, in seconds of the whole clip."""
+    from faster_whisper.transcribe import restore_speech_timestamps  # noqa: PLC0415
+
+    for segment in restore_speech_timestamps(found, voiced.chunks, RATE_HZ):
+        words = _words(segment.words or [], language)
+        if words:
+            yield segment_of(words, Segment(0, 0, "", (), segment.avg_logprob, segment.no_speech_prob))
 
 
 def _hint(hotwords: list[str]) -> str | None:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import jiwer
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pytest
 import pytest_asyncio
@@ -23,8 +25,8 @@ import pytest_asyncio
 from infra.errors import Misconfigured, Rejected, Transient
 from tests.fixtures.speech import sound
 from workers.language import guards
-from workers.language.records import Transcript
-from workers.media import weights
+from workers.language.records import Segment, Span, Transcript, segment_of
+from workers.media import weights, whisper_process
 from workers.media.whisper import Whisper
 
 
@@ -111,7 +113,12 @@ async def test_two_clips_at_once_take_turns_and_say_the_same(tiny: Whisper, spok
     assert first == second
 
 
-@pytest.mark.parametrize("noise", [sound.silence, sound.room, sound.typing, sound.music])
+_NOISES = [
+    sound.silence, sound.room, sound.fan, sound.typing, sound.clicks, sound.beeps, sound.music, sound.beat,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", _NOISES)
 async def test_a_minute_without_speech_has_no_words(
     tiny: Whisper, tmp_path: Path, noise: Callable[[float], sound.Samples]
 ) -> None:
@@ -144,6 +151,42 @@ async def test_the_language_is_that_of_the_first_speech_and_not_of_the_jingle(
     assert transcript.words[0].start_s > 31
     truth = " ".join(word.text for word in sound.instructions_truth())
     assert jiwer.wer(_plain(truth), _plain(transcript.text)) <= 0.1
+
+
+class Skipping(whisper_process.Model):
+    """The real model, which skips what is said from 4 to 7 s the first time, as it does at the seam of a window."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), "tiny.en", 1)
+        self.heard: list[list[Span]] = []
+
+    def _decode(
+        self, samples: npt.NDArray[np.float32], speech: list[Span], request: dict[str, Any]
+    ) -> tuple[Iterator[Segment], Any]:
+        found, info = super()._decode(samples, speech, request)
+        self.heard.append(speech)
+        if len(self.heard) > 1:
+            return found, info
+        kept = [[word for word in segment.words if not 3.9 < word.start_s < 7] for segment in found]
+        return iter([segment_of(words) for words in kept if words]), info
+
+
+def test_speech_that_got_no_words_is_listened_to_again(spoken: Path) -> None:
+    model = Skipping(weights.resolve("tiny.en", Path()))
+    *_, answer = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "beam": 1})
+    raw = Transcript.from_json(answer["transcript"])
+    heard = guards.apply(raw, raw.speech)
+    truth = " ".join(word.text for word in sound.instructions_truth())
+    assert jiwer.wer(_plain(truth), _plain(heard.text)) <= 0.1
+    assert len(model.heard) == 2
+    assert all(3.5 < start_s < end_s < 7 for start_s, end_s in model.heard[1]), "and nothing but that"
+
+
+def test_speech_that_got_its_words_is_listened_to_once(spoken: Path) -> None:
+    model = Skipping(weights.resolve("tiny.en", Path()))
+    model.heard.append([])  # does not skip
+    *_, _ = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "beam": 1})
+    assert len(model.heard) == 2
 
 
 def _wrong_files(folder: Path) -> dict[str, Path]:
