@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -49,9 +50,38 @@ class EnumText(TypeDecorator[StrEnum]):
         return None if value is None else self.kind(value)
 
 
+class _Clock:
+    """The platform's clock is PostgreSQL's: a process on a machine whose clock is wrong goes by it."""
+
+    def __init__(self) -> None:
+        self._known: tuple[datetime, float] | None = None
+
+    def learn(self, now: datetime) -> None:
+        """The database has just said what time it is."""
+        self._known = now, _uptime_s()
+
+    def now(self) -> datetime:
+        """The time of this machine, unless it is off by more than what a round trip could explain."""
+        here = datetime.now(UTC)
+        if self._known is None:
+            return here
+        known, since_s = self._known
+        there = known + timedelta(seconds=_uptime_s() - since_s)
+        return here if abs(here - there) < _CLOCK_TOLERANCE else there
+
+
+def _uptime_s() -> float:
+    """Seconds that nobody can set, sleep of the machine included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+_clock = _Clock()
+
+
 def utc_now() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
+    """Now, in UTC, by the clock of the database once there has been a connection."""
+    return _clock.now()
 
 
 class Bell(Protocol):
@@ -98,6 +128,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=4,
             pool_pre_ping=True,
+            pool_recycle=_LONGEST_CONNECTION_S,
             pool_timeout=10,
             hide_parameters=True,  # what people wrote does not belong into logs
             connect_args={
@@ -144,6 +175,8 @@ class Database:
 
 
 _CLOSE_LIMIT_S = 3.0
+# A new connection learns the time anew.
+_LONGEST_CONNECTION_S = 900
 # Connection lost, resources used up, shutting down or starting up (PostgreSQL, appendix A).
 _AWAY = ("08", "53", "57P")
 # A NUL in a text, a number out of range, half a character (PostgreSQL, appendix A; 22000 is asyncpg's own refusal).
@@ -154,6 +187,7 @@ async def _connect(*where: object, **options: object) -> asyncpg.Connection[asyn
     """Connect, or raise Unavailable for whatever lies between here and a server that takes connections."""
     try:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*where, **options)  # type: ignore[call-overload]
+        _clock.learn(await connection.fetchval("SELECT clock_timestamp()"))
     except OSError as error:  # refused, no route, no such name, no answer in time
         raise _unavailable() from error
     except asyncpg.PostgresError as error:

@@ -1,7 +1,7 @@
 """Object storage over S3: originals, upload parts and everything workers make.
 
 Every call is synchronous boto3 in a thread, so the event loop never waits. Errors are translated here: a missing
-object is NotFound, anything else Unavailable.
+object is NotFound, anything else Unavailable. A machine whose clock is wrong signs with the time of the service.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 import boto3
+import structlog
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
+from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,6 +37,7 @@ _CHUNK_BYTES = 256 * 1024
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchBucket"})
 Result = TypeVar("Result")
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,40 @@ class StoredObject:
     size_bytes: int
     media_type: str
     etag: str
+
+
+class _Signer(S3SigV4Auth):
+    """Signs with the time of the service, once it has said that the clock of this machine is wrong."""
+
+    off = timedelta()
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        now = datetime.strptime(request.context["timestamp"], SIGV4_TIMESTAMP)  # noqa: DTZ007 - UTC by its format
+        request.context["timestamp"] = (now + self.off).strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # not in the stubs
+
+    @classmethod
+    def learn(cls, error: BaseException | None) -> bool:
+        """Take the service's time from its refusal; False when it refused for another reason."""
+        response = getattr(error, "response", {})
+        if response.get("Error", {}).get("Code") != "RequestTimeTooSkewed":
+            return False
+        cls.off = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"]) - datetime.now(UTC)
+        log.warning("storage.clock_is_wrong", off_s=round(cls.off.total_seconds()))
+        return True
+
+
+AUTH_TYPE_MAPS["s3v4"] = _Signer
+
+
+def _in_time(action: Callable[[], Result]) -> Result:
+    """Do it, and once more when only the clock was wrong."""
+    try:
+        return action()
+    except (ClientError, Boto3Error) as error:
+        if not (_Signer.learn(error) or _Signer.learn(error.__context__)):
+            raise
+    return action()
 
 
 class Storage:
@@ -77,7 +118,7 @@ class Storage:
 
     async def _call(self, action: Callable[[], Result], key: str) -> Result:
         try:
-            return await anyio.to_thread.run_sync(action)
+            return await anyio.to_thread.run_sync(partial(_in_time, action))
         except ClientError as error:
             if str(error.response.get("Error", {}).get("Code")) in _MISSING:
                 raise NotFound("This file is not there any more.", code="storage.not_found") from error

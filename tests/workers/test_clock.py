@@ -6,16 +6,17 @@ import asyncio
 import os
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from infra.database import Database, Silence
+from capture.models import Upload
+from infra.database import Database, Silence, utc_now
 from infra.ledger import StageState
-from tests.builders import a_recording
-from tests.fixtures.workers import runs
+from tests.builders import a_recording, an_upload
+from tests.fixtures.workers import Add, StartWorker, runs, until, until_state
 
 _WRONG_CLOCK = """
 import datetime, time
@@ -48,7 +49,7 @@ datetime.datetime = datetime_
 
 
 _LIFE_OF_A_STAGE = """
-import asyncio, sys
+import asyncio, sys, time
 from uuid import UUID
 from infra import ledger
 from infra.database import Database, Silence, utc_now
@@ -60,7 +61,7 @@ async def main(url, recording_id):
             return await verb(work, *given, **named)
     async def claim():
         return await do(ledger.claim, stages={"probe": 60.0}, owner="elsewhen", lease_s=60)
-    print(utc_now().timestamp())
+    print(time.time())
     await do(ledger.require, recording_id, 1, {"probe": 1.0})
     claimed = await claim()
     assert claimed, "what is required can be claimed at once"
@@ -105,3 +106,30 @@ async def _database_time(database: Database) -> datetime:
     async with database.work(Silence()) as work:
         found: datetime = (await work.session.execute(text("SELECT clock_timestamp()"))).scalar_one()
         return found
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+async def test_a_worker_whose_clock_is_wrong_by_days_works_like_any_other(
+    days: int, database: Database, a_worker: StartWorker, uploaded: Add, quick_clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_WRONG_CLOCK.format(days=days))
+    async with database.work(Silence()) as work:
+        open_upload = await an_upload(work, expires_at=utc_now() + timedelta(hours=24))
+        over = await an_upload(work, expires_at=utc_now() - timedelta(hours=1))
+    recording_id = await uploaded(quick_clip)
+    worker = await a_worker(PYTHONPATH=str(tmp_path)).ready()
+    recording = await until_state(database, recording_id, "ready", "failed", within_s=60)
+    ended = await runs(database, recording_id)
+    assert {(run.state, run.strikes) for run in ended.values()} == {(StageState.DONE, 0)}
+    assert "storage.clock_is_wrong" in worker.text()
+    for at in (recording.playable_at, recording.in_review_at, recording.complete_at):
+        assert at is not None
+        assert abs(at - utc_now()) < timedelta(minutes=5)
+
+    async def tidied() -> bool:
+        async with database.work(Silence()) as work:
+            return await work.session.get(Upload, over.id) is None
+
+    await until(tidied, what="an upload whose time is over is dropped")
+    async with database.work(Silence()) as work:
+        assert await work.session.get(Upload, open_upload.id) is not None, "one that may go on is kept"
