@@ -28,7 +28,6 @@ class Audio:
     duration_s: float
     loudness_lufs: float | None
     """Integrated loudness; None when nothing passes the gate: silence."""
-    true_peak_dbtp: float | None
 
 
 async def extract_audio(
@@ -48,8 +47,8 @@ async def extract_audio(
         on_progress=share_of(info.duration_s, on_progress),
     )
     pcm = out / _NAME
-    loudness, peak = _measured(finished.stderr_tail)
-    return Audio(pcm, max(0, pcm.stat().st_size - _HEADER_BYTES) / _BYTES_PER_S, loudness, peak)
+    duration_s = max(0, pcm.stat().st_size - _HEADER_BYTES) / _BYTES_PER_S
+    return Audio(pcm, duration_s, _loudness_lufs(finished.stderr_tail))
 
 
 def gain_to_target(audio: Audio | None) -> float | None:
@@ -68,12 +67,9 @@ def share_of(duration_s: float, on_progress: Callable[[float], None] | None) -> 
     return lambda done_s: on_progress(min(1.0, done_s / duration_s) if duration_s > 0 else 1.0)
 
 
-def _measured(said: str) -> tuple[float | None, float | None]:
-    """Integrated loudness and true peak out of the summary of ffmpeg's ebur128."""
+def _loudness_lufs(said: str) -> float | None:
+    """Integrated loudness out of the summary of ffmpeg's ebur128; None for silence."""
     summary = said.rpartition("Summary:")[2]  # an earlier one comes from setting up the filter
     loudness = re.search(r"^\s+I:\s+(-?[\d.]+) LUFS", summary, re.MULTILINE)
-    peak = re.search(r"^\s+Peak:\s+(-?[\d.]+) dBFS", summary, re.MULTILINE)
-    lufs = float(loudness[1]) if loudness else None
-    if lufs is not None and lufs < _SILENCE_LUFS:
-        lufs = None
-    return lufs, float(peak[1]) if peak else None
+    lufs = float(loudness[1]) if loudness else _SILENCE_LUFS
+    return lufs if lufs > _SILENCE_LUFS else None

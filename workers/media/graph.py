@@ -1,11 +1,14 @@
 """The one command that decodes a recording once and makes everything from it. Pure.
 
-picture ─ scale, tone map, constant rate ─┬─ top rendition
-                                          ├─ smaller renditions
-                                          ├─ poster
-                                          └─ tiles: screen changes, storyboard
+picture ─ at most 30 a second, each once, scale, tone map ─┬─ top rendition
+                                                           ├─ smaller renditions
+                                                           ├─ poster
+                                                           └─ tiles: screen changes, storyboard
 sound ─ on the clip's timeline ─┬─ gain, limiter ─ one for each rendition
                                 └─ 8 kHz mono for the waveform
+
+A screen stands still most of the time. Frames that repeat the one before are dropped right after decoding, so that
+nothing is scaled or encoded twice: the renditions have a variable rate (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -30,7 +33,11 @@ WAVEFORM_RATE = 8000
 _PEAK_CEILING = 0.841  # -1.5 dBFS
 _PROBE_FPS = 2
 _CHANGE_SCORE = 1.5
-_PAD_LEAST_S = 0.2
+_SHOWN_AGAIN_S = 0.5
+"""A picture that stands still is written again this often: key frames stay near their two seconds."""
+_SAME = {"hi": 3 * 64, "lo": 64, "frac": 0.02}
+"""What mpdecimate takes for a repetition: no block of 8 x 8 differs by more than 3 of 255 on average, and at most one
+in fifty by more than 1."""
 _JPEG_COLOURS = {"out_color_matrix": "bt601", "out_range": "full"}  # JFIF knows no other
 
 Stream = Any  # ffmpeg-python publishes no types
@@ -53,7 +60,7 @@ def everything(info: MediaInfo, plan: Plan, *, gain_db: float | None, threads: i
     if plan.kept is not None and info.video is not None:
         kept = ffmpeg.output_path(file_name(plan.kept))
         streams = [upload[str(info.video.index)], *sounds.kept]
-        options = {**ffmpeg.picture_copied(), **_aac(info), **ffmpeg.CLEAN}
+        options = {**ffmpeg.picture_copied(), **_sound(info), **ffmpeg.CLEAN}
         outputs.append(ffmpeg_python.output(*streams, kept, t=info.duration_s, **options))
     outputs += [_pictures_in(pictures.candidates, CANDIDATES), _pictures_in(pictures.tiles, TILES)]
     outputs += [_waveform(sound, info) for sound in sounds.waveform]
@@ -137,21 +144,27 @@ def _wave(sound: Stream, plan: Plan) -> Stream:
 
 
 def _prepared(upload: Stream, info: MediaInfo, video: VideoStream, plan: Plan) -> Stream:
-    """Right way up, right colours, square pixels, constant rate from second 0 to the end of the clip."""
+    """Right way up, right colours, square pixels, each picture once, from second 0 to the end of the clip."""
     top = plan.rungs[0]
-    picture = upload[str(video.index)]
-    constant = {"fps": f"{plan.fps.numerator}/{plan.fps.denominator}", "start_time": 0}
-    dense = video.fps > float(plan.fps)
-    if dense:
-        picture = picture.filter("fps", **constant)
-    picture = _tone_mapped(picture, video, top) if video.is_hdr else _scaled(picture, video, top)
-    picture = picture.filter("setsar", 1)
-    if not dense:
-        picture = picture.filter("fps", **constant)
-    missing_s = info.duration_s - video.end_s
-    if missing_s > _PAD_LEAST_S:
-        picture = picture.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
-    return picture
+    picture = upload[str(video.index)].filter("fps", fps=f"{plan.fps.numerator}/{plan.fps.denominator}", start_time=0)
+    if video.is_hdr:  # mpdecimate knows 8 bits only
+        picture = _once(_tone_mapped(picture, video, top), plan)
+    else:
+        picture = _scaled(_once(picture, plan), video, top)
+    # One frame at the very end: before it, the last ones may have been dropped as repetitions.
+    missing_s = max(0.0, info.duration_s - video.end_s) + _frame_s(plan)
+    return picture.filter("setsar", 1).filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
+
+
+def _frame_s(plan: Plan) -> float:
+    return float(1 / plan.fps)
+
+
+def _once(picture: Stream, plan: Plan) -> Stream:
+    """Without frames that repeat the last one kept. The filter `scale` does nothing to a picture that keeps its size,
+    and holds the size where it changes midway: mpdecimate would read past the end of the smaller one."""
+    most = max(1, int(_SHOWN_AGAIN_S * plan.fps) - 1)
+    return picture.filter("scale", "iw", "ih").filter("mpdecimate", max=most, **_SAME)
 
 
 def _scaled(picture: Stream, video: VideoStream, rung: Rung) -> Stream:
@@ -204,14 +217,14 @@ def _rendition(rung: Rung, streams: list[Stream], info: MediaInfo, plan: Plan, t
     return ffmpeg_python.output(
         *streams, ffmpeg.output_path(file_name(rung.name)), f="mp4", movflags="+faststart",
         vcodec="libx264", preset="veryfast", crf=rung.crf, maxrate=f"{rung.maxrate_kbit}k",
-        bufsize=f"{2 * rung.maxrate_kbit}k", g=gop, keyint_min=gop, sc_threshold=0, threads=threads,
-        t=info.duration_s, colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
-        **{"profile:v": "high"}, **_aac(info), **ffmpeg.CLEAN,
+        bufsize=f"{2 * rung.maxrate_kbit}k", g=gop, sc_threshold=0, threads=threads, fps_mode="vfr",
+        force_key_frames=f"expr:gte(t,n_forced*{GOP_S})", forced_idr=1, t=info.duration_s + _frame_s(plan), colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
+        **{"profile:v": "high"}, **_sound(info), **ffmpeg.CLEAN,
     )  # fmt: skip
 
 
-def _aac(info: MediaInfo) -> dict[str, Any]:
-    return {} if info.audio is None else {"c:a": "aac", "b:a": "128k", "ar": 48000, "ac": 2}
+def _sound(info: MediaInfo) -> dict[str, Any]:
+    return {} if info.audio is None else ffmpeg.AAC
 
 
 def _pictures_in(pictures: Stream, name: str) -> Stream:

@@ -19,7 +19,7 @@ _FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error")
 _NEEDED = {
     "-encoders": ("libx264", "aac", "mjpeg"),
     "-decoders": ("h264", "hevc", "vp8", "vp9", "aac", "opus"),
-    "-filters": ("zscale", "tonemap", "ebur128", "scdet", "tile", "alimiter"),
+    "-filters": ("zscale", "tonemap", "mpdecimate", "ebur128", "scdet", "tile", "alimiter"),
 }
 _INSTALL = "Debian and Ubuntu: apt-get install ffmpeg bubblewrap."
 _NAMESPACES = (

@@ -120,7 +120,7 @@ def test_an_animation_is_one_change_and_a_moving_camera_is_none() -> None:
     ("loudness", "gain"), [(-23.0, 7.0), (-16.5, None), (-15.1, None), (-9.0, -7.0), (-55.0, 30.0), (None, None)]
 )
 def test_the_gain_leads_to_minus_sixteen_lufs(loudness: float | None, gain: float | None) -> None:
-    assert gain_to_target(Audio(Path("x.wav"), 1.0, loudness, 0.0)) == gain
+    assert gain_to_target(Audio(Path("x.wav"), 1.0, loudness)) == gain
 
 
 def test_without_sound_there_is_no_gain() -> None:
