@@ -210,8 +210,9 @@ def _is_the_term(heard: _Heard, form: _Form) -> bool:
     """Whether the same letters mean the term: "two teams" are no Teams, and "every work day" is no Workday."""
     if not heard.common or (form.given and len(heard.bare) > 1):
         return True
-    written_apart = form.given or len(heard.bare) != form.words
-    return written_apart and heard.least < SURE
+    if form.given:
+        return heard.least < SURE
+    return len(heard.bare) != form.words and heard.least < DOUBTED
 
 
 def _alike(letters: str, key: str, form: _Form) -> float:

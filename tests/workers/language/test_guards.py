@@ -39,10 +39,13 @@ GOOD = "Open the settings page and choose the invoice tab."
     [
         ("silence", segment("You", at_s=10, probability=0.3, avg_logprob=-0.9, no_speech_prob=0.9), [(0, 30)]),
         ("outside_speech", segment("So there we are", at_s=10), [(0, 5)]),
+        ("outside_speech", segment("Maybe that one over there", at_s=10, probability=0.45), [(0, 10.4)]),
         ("phrase", segment("Thanks for watching!", at_s=10, probability=0.4), [(0, 30)]),
+        ("phrase", segment("Thanks for watching!", at_s=10), [(0, 10.2)]),
         ("phrase", segment("Untertitel im Auftrag des ZDF", at_s=10, no_speech_prob=0.8), [(0, 30)]),
         ("loop", segment("ha " * 60, at_s=10), [(0, 60)]),
         ("rate", segment("one two three four five six seven eight", at_s=10, step_s=0.1), [(0, 30)]),
+        ("rate", segment("So we", at_s=10, step_s=5, avg_logprob=-0.9, probability=0.6), [(0, 30)]),
         ("unsure", segment("sucking the turtle in this", at_s=10, probability=0.52, avg_logprob=-1.17), [(0, 30)]),
         ("unsure", segment("well for this its near good", at_s=10, probability=0.4, avg_logprob=-0.93), [(0, 30)]),
     ],
@@ -66,12 +69,19 @@ def test_invented_text_goes_and_stays_visible_with_its_reason(
         segment("The pump is loud here", at_s=10, avg_logprob=-0.95, probability=0.6),
         segment("Yes.", at_s=10, no_speech_prob=0.7),
         segment("Okay.", at_s=10, step_s=0.12),
+        segment("And now", at_s=10, step_s=5),
+        segment("No no no no.", at_s=10),
     ],
 )
 def test_one_signal_alone_drops_nothing(spoken: Segment) -> None:
     transcript = guarded(segment(GOOD), spoken)
     assert transcript.text == f"{GOOD} {spoken.text}"
     assert transcript.removed == ()
+
+
+def test_sure_words_stay_where_little_speech_was_heard() -> None:
+    spoken = segment("Maybe that one there", at_s=10)
+    assert guarded(spoken, speech=[(0, 10.2), (11.3, 11.5)]).removed == ()
 
 
 def test_a_loop_keeps_what_was_said_once_and_the_rest_of_its_segment() -> None:

@@ -138,11 +138,11 @@ async def test_noise_beside_speech_adds_no_words(tiny: Whisper, spoken: Path, tm
     assert heard.words[-1].end_s <= 27.2
 
 
-async def test_the_language_is_that_of_the_first_speech_and_not_of_the_jingle(
-    base_folder: Path, tmp_path: Path
+@pytest.mark.parametrize("before", [sound.music, sound.silence])
+async def test_the_language_is_that_of_the_first_speech_and_not_of_the_half_minute_before(
+    base_folder: Path, tmp_path: Path, before: Callable[[float], sound.Samples]
 ) -> None:
-    jingle = np.concatenate([sound.music(31), sound.instructions()])
-    clip = sound.write_wav(tmp_path / "jingle.wav", jingle)
+    clip = sound.write_wav(tmp_path / "late.wav", np.concatenate([before(31), sound.instructions()]))
     async with Whisper(base_folder, name="base") as base:
         raw = await base.transcribe(clip)
     transcript = guards.apply(raw, raw.speech)
