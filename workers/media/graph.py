@@ -218,7 +218,8 @@ def _rendition(rung: Rung, streams: list[Stream], info: MediaInfo, plan: Plan, t
         *streams, ffmpeg.output_path(file_name(rung.name)), f="mp4", movflags="+faststart",
         vcodec="libx264", preset="veryfast", crf=rung.crf, maxrate=f"{rung.maxrate_kbit}k",
         bufsize=f"{2 * rung.maxrate_kbit}k", g=gop, sc_threshold=0, threads=threads, fps_mode="vfr",
-        force_key_frames=f"expr:gte(t,n_forced*{GOP_S})", forced_idr=1, t=info.duration_s + _frame_s(plan), colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
+        force_key_frames=f"expr:gte(t,n_forced*{GOP_S})", forced_idr=1, t=info.duration_s + _frame_s(plan),
+        colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
         **{"profile:v": "high"}, **_sound(info), **ffmpeg.CLEAN,
     )  # fmt: skip
 
