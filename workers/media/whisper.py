@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,8 +29,44 @@ _LINE_LIMIT_BYTES = 64 << 20
 _LOAD_LIMIT_S = 120.0
 
 
+@dataclass
+class _Child:
+    """The process, and where the answers to each request go; None in a queue says that the process has ended."""
+
+    process: asyncio.subprocess.Process
+    waiting: dict[int, asyncio.Queue[dict[str, Any] | None]] = field(default_factory=dict)
+    reader: asyncio.Task[None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.process.returncode is None
+
+    def expect(self, number: int) -> None:
+        """Make room for the answers to a request."""
+        self.waiting[number] = asyncio.Queue()
+        if self.reader is None or self.reader.done():
+            self.waiting[number].put_nowait(None)
+
+    async def read(self) -> None:
+        """Hand out answers until the process ends."""
+        try:
+            while answer := await _answer_of(self.process):
+                queue = self.waiting.get(answer["id"])
+                if queue is not None:
+                    queue.put_nowait(answer)
+        finally:
+            for queue in self.waiting.values():
+                queue.put_nowait(None)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin
+        with contextlib.suppress(ConnectionError):  # a dead child is noticed by reading
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            await self.process.stdin.drain()
+
+
 class Whisper:
-    """One loaded speech model. One clip at a time; further calls wait their turn.
+    """One loaded speech model. Several clips at once take turns.
 
     `model` is a folder from `weights.resolve`, `name` what the transcript says about it, `threads` the cores
     it may use (1 was as fast as 2 on the reference machine), `beam` 1 (draft) to 5 (accurate), `stall_s` how
@@ -42,13 +80,14 @@ class Whisper:
         self.beam = beam
         self.stall_s = stall_s
         self.device: str | None = None
-        self._child: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._child: _Child | None = None
+        self._numbers = itertools.count(1)
+        self._starting = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
         """The child's process id while it runs."""
-        return self._child.pid if self._child and self._child.returncode is None else None
+        return self._child.process.pid if self._child and self._child.runs else None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -62,12 +101,12 @@ class Whisper:
 
         Raises Misconfigured when the model cannot be loaded.
         """
-        async with self._turn:
-            await self._started()
+        await self._started()
 
     async def stop(self) -> None:
         """Ends the child, also in the middle of a clip; that call then raises Transient."""
-        await self._kill()
+        if self._child is not None:
+            await self._kill(self._child)
 
     async def transcribe(
         self,
@@ -81,36 +120,29 @@ class Whisper:
 
         `language` is an ISO 639-1 code, None detects it on the first speech. `hotwords` are a handful of terms
         to expect. `on_progress` gets 0..1. Raises Rejected when the file is no such PCM or the language is
-        unknown, Transient when the child died, hung or failed. A cancelled call kills the child; the next
-        call starts a new one.
+        unknown, Transient when the child died, hung or failed. A cancelled call leaves the others alone.
         """
+        child = await self._started()
+        number = next(self._numbers)
         request = {
+            "id": number,
             "pcm": os.fspath(_absolute(pcm)),
             "language": language,
             "hotwords": list(hotwords),
             "beam": self.beam,
         }
-        async with self._turn:
-            child = await self._started()
-            try:
-                return await self._ask(child, request, on_progress)
-            except (Rejected, Transient):
-                raise
-            except BaseException:
-                await self._kill()
-                raise
+        child.expect(number)
+        try:
+            await child.send(request)
+            return await self._heard(child, number, on_progress)
+        except asyncio.CancelledError:
+            await child.send({"cancel": number})
+            raise
+        finally:
+            del child.waiting[number]
 
-    async def _ask(
-        self,
-        child: asyncio.subprocess.Process,
-        request: dict[str, Any],
-        on_progress: Callable[[float], None] | None,
-    ) -> Transcript:
-        assert child.stdin
-        with contextlib.suppress(ConnectionError):  # a dead child is noticed by reading
-            child.stdin.write(json.dumps(request).encode() + b"\n")
-            await child.stdin.drain()
-        async for answer in self._answers(child, self.stall_s):
+    async def _heard(self, child: _Child, number: int, on_progress: Callable[[float], None] | None) -> Transcript:
+        while answer := await self._answer(child, number):
             if "progress" in answer:
                 if on_progress:
                     on_progress(float(answer["progress"]))
@@ -124,29 +156,33 @@ class Whisper:
                     code="whisper_failed",
                     detail=f"{answer.get('failed')}\n{answer.get('detail')}",
                 )
-        raise await self._died()
+        await self._kill(child)
+        raise Transient(
+            "The speech model stopped in the middle of this recording. The recording is safe; it is tried again.",
+            code="whisper_died",
+            detail=f"exit status {child.process.returncode}",
+        )
 
-    async def _answers(self, child: asyncio.subprocess.Process, silence_s: float) -> AsyncIterator[dict[str, Any]]:
-        """Answers until the child ends. Kills it and raises Transient after `silence_s` without one."""
-        assert child.stdout
-        while True:
-            try:
-                line = await asyncio.wait_for(child.stdout.readline(), silence_s)
-            except TimeoutError as error:
-                await self._kill()
-                raise Transient(
-                    "The speech model did not answer. The recording is safe; it is tried again.",
-                    code="whisper_stalled",
-                    detail=f"no answer for {silence_s:.0f} s",
-                ) from error
-            if not line.endswith(b"\n"):
-                return
-            yield json.loads(line)
+    async def _answer(self, child: _Child, number: int) -> dict[str, Any] | None:
+        """The next answer to a request, None when the child has ended. A child that hangs is killed."""
+        try:
+            return await asyncio.wait_for(child.waiting[number].get(), self.stall_s)
+        except TimeoutError as error:
+            await self._kill(child)
+            raise Transient(
+                "The speech model did not answer. The recording is safe; it is tried again.",
+                code="whisper_stalled",
+                detail=f"no answer for {self.stall_s:.0f} s",
+            ) from error
 
-    async def _started(self) -> asyncio.subprocess.Process:
-        if self._child and self._child.returncode is None:
+    async def _started(self) -> _Child:
+        async with self._starting:
+            if self._child is None or not self._child.runs:
+                self._child = await self._start()
             return self._child
-        self._child = child = await asyncio.create_subprocess_exec(
+
+    async def _start(self) -> _Child:
+        process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "workers.media.whisper_process",
             "--model", str(self.model), "--name", self.name,
             "--threads", str(self.threads), "--parent", str(os.getpid()),
@@ -157,41 +193,42 @@ class Whisper:
             limit=_LINE_LIMIT_BYTES,
             start_new_session=True,  # Ctrl-C reaches the worker alone, which then stops this child in order
         )  # fmt: skip
+        self._child = child = _Child(process)
         try:
-            async for answer in self._answers(child, _LOAD_LIMIT_S):
-                if answer.get("ready"):
-                    self.device = str(answer["device"])
-                    return child
+            ready = await asyncio.wait_for(_answer_of(process), _LOAD_LIMIT_S)
         except BaseException:
-            await self._kill()
+            await self._kill(child)
             raise
-        await self._kill()
-        raise Misconfigured(
-            f"The speech model in {self.model} could not be loaded; the log says why. No recording was touched.",
-            code="whisper_model_damaged",
-        )
+        if ready is None:
+            await self._kill(child)
+            raise Misconfigured(
+                f"The speech model in {self.model} could not be loaded; the log says why. No recording was touched.",
+                code="whisper_model_damaged",
+            )
+        self.device = str(ready["device"])
+        child.reader = asyncio.create_task(child.read())
+        return child
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         return kept | {"OMP_NUM_THREADS": str(self.threads), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
 
-    async def _died(self) -> Transient:
-        child = self._child
-        await self._kill()
-        code = child.returncode if child else None
-        return Transient(
-            "The speech model stopped in the middle of this recording. The recording is safe; it is tried again.",
-            code="whisper_died",
-            detail=f"exit status {code}",
-        )
-
-    async def _kill(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
+    async def _kill(self, child: _Child) -> None:
+        if self._child is child:
+            self._child = None
         with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await asyncio.shield(child.wait())
+            child.process.kill()
+        await asyncio.shield(child.process.wait())
+
+
+async def _answer_of(process: asyncio.subprocess.Process) -> dict[str, Any] | None:
+    """The next line of a process, None when it has ended."""
+    assert process.stdout
+    line = await process.stdout.readline()
+    if not line.endswith(b"\n"):
+        return None
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
 
 def _absolute(pcm: Path) -> Path:

@@ -2,10 +2,14 @@
 
 It reads one JSON line per request from stdin and writes JSON lines to what was its stdout:
 
-    {"ready": true, "device": "cpu"}                                  once, after loading
-    {"pcm": PATH, "language": "en"|null, "hotwords": [..], "beam": 1}  request
-    {"progress": 0.42}                                                any number
-    {"transcript": {...}} | {"rejected": CODE, "sentence": ..} | {"failed": REPR, "detail": TRACEBACK}   the end
+    {"ready": true, "device": "cpu"}                                            once, after loading
+    {"id": 7, "pcm": PATH, "language": "en"|null, "hotwords": [..], "beam": 1}  request
+    {"id": 7, "progress": 0.42}                                                 any number
+    {"id": 7, "transcript": {...}} | {"id": 7, "rejected": CODE, "sentence": ..}
+        | {"id": 7, "failed": REPR, "detail": TRACEBACK}                        the end
+    {"cancel": 7}                                                               nobody waits for it any more
+
+Several requests take turns, so a short clip does not wait for a long one.
 
 It ends with its parent: the kernel kills it when the parent dies, and end of file on stdin ends it even in
 the middle of a clip.
@@ -254,9 +258,27 @@ def _requests() -> queue.Queue[str]:
     return lines
 
 
-def _answers(model: Model, line: str) -> Iterator[dict[str, Any]]:
+def _serve(model: Model, lines: queue.Queue[str], protocol: IO[str]) -> None:
+    """Answer requests for ever, each in its turn a few sentences at a time."""
+    running: dict[int, Iterator[dict[str, Any]]] = {}
+    while True:
+        while not running or not lines.empty():
+            request = json.loads(lines.get())
+            if "cancel" in request:
+                running.pop(request["cancel"], None)
+            else:
+                running[request["id"]] = _answers(model, request)
+        for number, answers in list(running.items()):
+            answer = next(answers, None)
+            if answer is None:
+                del running[number]
+            else:
+                print(json.dumps({"id": number} | answer), file=protocol)
+
+
+def _answers(model: Model, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     try:
-        yield from model.transcribe(json.loads(line))
+        yield from model.transcribe(request)
     except NotPcm as error:
         yield {"rejected": "sound_not_readable", "sentence": PCM_MESSAGE, "detail": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever it was, the worker decides, this process goes on
@@ -277,10 +299,7 @@ def main() -> None:
     lines = _requests()
     model = Model(options.model, options.name, options.threads)
     print(json.dumps({"ready": True, "device": model.device}), file=protocol)
-    while True:
-        line = lines.get()
-        for answer in _answers(model, line):
-            print(json.dumps(answer), file=protocol)
+    _serve(model, lines, protocol)
 
 
 if __name__ == "__main__":
