@@ -26,6 +26,7 @@ from capture.models import Recording
 from infra import ledger
 from infra.database import Bell, Database, Work
 from infra.errors import Transient, Unavailable
+from infra.failpoints import failpoint
 from infra.ledger import Claim
 from infra.settings import WorkSettings
 from infra.storage import Storage
@@ -127,8 +128,10 @@ class Workbench:
             await change(work)
             assert self.follow is not None
             await self.follow(work, task.claim, recording.duration_s or 0.0)
+            failpoint(f"before_commit_of_{task.claim.stage}")
 
         await self.patiently(end)
+        failpoint(f"after_{task.claim.stage}")
 
     async def recording(self, task: Task) -> tuple[Recording, MediaInfo]:
         """The recording of a task, and what the probe found."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from capture import service as capture
 from capture.models import ClipFile
 from infra.database import Work
-from infra.failpoints import failpoint
 from workers.media.playable import make_playable
 from workers.workbench import Task, Workbench
 
@@ -20,7 +19,6 @@ async def run(bench: Workbench, task: Task) -> None:
         made = await make_playable(bench.sandbox, source, info, task.folder)
     if made is not None:
         await bench.storage.put_file(key, made, media_type="video/mp4")
-    failpoint("after_output_before_publish")
 
     async def change(work: Work) -> None:
         if made is None or info.video is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from capture import service as capture
 from capture.container import Container
 from infra.database import Work
-from infra.failpoints import failpoint
 from workers.media.probe import MediaLimits, probe
 from workers.workbench import Task, Workbench, describe
 
@@ -17,7 +16,6 @@ async def run(bench: Workbench, task: Task) -> None:
     async with bench.source(recording) as (source, sha256):
         limits = MediaLimits(max_duration_s=bench.settings.max_duration_s)
         info = await probe(bench.sandbox, source, Container(recording.container), limits=limits)
-    failpoint("mid_stage")
 
     async def change(work: Work) -> None:
         await capture.note_probe(work, recording.id, sha256=sha256, duration_s=info.duration_s, probe=describe(info))
