@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what Lorecast needs on this machine and what is missing: system packages, uv, Python packages, the pages.
 # Says nothing and takes about a second when all is there. Works as root and as a normal user.
-#   setup.sh [--tests]     --tests: a browser for the browser tests as well
+#   setup.sh [--tests]     --tests: what the tests need as well, such as a browser
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -117,4 +117,8 @@ flock 9   # two makes at once: the second waits, then finds everything there
 tool_uv
 python_packages
 .venv/bin/python infra/deploy/build_web.py
-if [ "${1:-}" = --tests ]; then browser; fi
+if [ "${1:-}" = --tests ]; then
+  browser
+  # Hosts of their own for workers are network namespaces, which root alone can make.
+  if [ "$(id -u)" = 0 ] && ! have ip && have apt-get; then install_packages iproute2; fi
+fi
