@@ -1,15 +1,15 @@
 """Chapters: where a recording turns to its next topic.
 
-Change points over sentence embeddings, found exactly by dynamic programming. A split costs a penalty, so
-that the number of chapters follows from the recording; a pause, a change on the screen or a word like "next"
-at the place makes it cheaper. How it compares with other methods, and where the numbers come from:
-docs/decisions/0005-chapters.md (`python -m tests.bench.chapters`).
+Every way to divide a recording has a probability: that of its cuts, by clues at each sentence (a pause, the screen,
+the words, whether the meaning changes), times that of its chapters (of like sentences, of a usual length). The sum over
+all ways says how probable a turn is at each sentence: a semi-Markov conditional random field (Sarawagi & Cohen 2004).
+Where the weights come from and how it compares: docs/decisions/0005-chapters.md (`python -m tests.bench.chapters`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
@@ -18,43 +18,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.language.records import Sentence
-from workers.language.titles import titles
+from workers.language.titles import VERBS, titles
 
 Floats: TypeAlias = NDArray[np.float64]
 
 LEAD_S: Final = 0.3  # a chapter begins this long before its first word, so that playing it cuts no sound off
 MINIMUM_S: Final = 15.0
+NEAR_S: Final = 5.0  # a turn found this near is found
 SCENE_S: Final = 2.0
 PAUSE_S: Final = 1.2
+USUAL_S: Final = 40.0  # length of a chapter in a recording of `USUAL_RECORDING_S`; grows with the root of its length
+USUAL_RECORDING_S: Final = 150.0
 VARIANCE: Final = 0.7  # how far sentences of one topic lie from their mean (squared; MiniLM on tests/bench/howto)
-USUAL_CONTRAST: Final = 0.55  # one minus the cosine of three sentences and the next three, there on average
-NEIGHBOURS: Final = 3
+SCENES: Final = 0.19  # share of sentences with a change of the screen there; stands in where none is known
+
+# The three numbers of the decision, chosen by cross-validation inside the tuning part.
+WHOLE: Final = 0.25  # a recording stays whole when it is about one thing with at least this probability
+WORTH: Final = 0.25  # a cut must be worth this much: `PLACE` parts its own probability, the rest that within `NEAR_S`
+PLACE: Final = 0.3
+
+CLUES: Final = (
+    "pause", "screen", "announces", "time", "condition", "leans", "pronouns", "orders", "contrast", "looks ahead",
+    "central", "done",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a split costs and what makes it cheaper, in units of `VARIANCE`.
+    """Log odds: of a turn at a sentence (one a clue of `CLUES`, then the constant), and of a chapter.
 
-    Chosen on the tuning part of tests/bench/howto (`python -m tests.bench.chapters --tune`).
+    `chapter`: squared log of its length over the usual one, that log, whether it is the only one, log of the
+    recording's minutes if so, and how far its sentences lie from their mean. Fitted on the tuning part of
+    tests/bench/howto (`python -m tests.bench.chapters --fit`).
     """
 
-    split: float = 2.0
-    least: float = 0.6  # below this no hints can press the price: they move splits, they do not make them
-    contrast: float = 2.0  # for each unit by which the sentences around it differ more than `USUAL_CONTRAST`
-    pause: float = 0.2  # for a pause of `PAUSE_S` more than the recording's usual one
-    scene: float = 0.4  # for a change of the screen within `SCENE_S`
-    cue: float = 0.6  # for words like "the next step"
-    back: float = 0.6  # how much dearer before words that point back ("it", "because")
-    length: float = 0.2  # for a chapter e times longer or shorter than `length_s`
-    length_s: float = 40.0
+    turn: tuple[float, ...]
+    chapter: tuple[float, ...]
 
 
-TUNED: Final = Weights()
+FITTED: Final = Weights(
+    turn=(1.883, 2.119, 1.899, 1.43, -2.496, -0.63, -0.235, 1.213, 0.257, -3.834, 1.329, -2.936, -10.434),
+    chapter=(-4.229, -3.675, -2.882, -4.5, -3.724),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """The start of a new topic: `index` of its first sentence (never 0); `confidence` from 0 to 1."""
+    """The start of a new topic: `index` of its first sentence (never 0).
+
+    `confidence` is the probability that a topic turns within `NEAR_S` of it.
+    """
 
     index: int
     start_s: float
@@ -106,7 +119,7 @@ def boundaries(
     *,
     duration_s: float,
     scene_changes_s: Sequence[float] = (),
-    weights: Weights = TUNED,
+    weights: Weights = FITTED,
 ) -> list[Boundary]:
     """Return the places where a new topic starts, in order; shapes as for `chapters`.
 
@@ -116,118 +129,194 @@ def boundaries(
         raise ValueError(f"{len(sentences)} sentences but {len(vectors)} vectors")
     if len(sentences) < 2:
         return []
-    starts_s = np.array([sentence.start_s for sentence in sentences])
-    edges_s = np.append(starts_s, max(duration_s, sentences[-1].end_s))
-    edges_s[0] = 0.0
-    prices = split_prices(sentences, vectors, scene_changes_s, weights)
-    costs = _segment_costs(vectors.astype(np.float64), edges_s, weights)
-    best, cuts = _cheapest(costs, prices)
+    edges_s = edges(sentences, duration_s)
+    turns = turn_clues(sentences, vectors, scene_changes_s) @ np.array(weights.turn)
+    probable, whole = probabilities(ways(turns, vectors, edges_s, weights))
+    if whole >= WHOLE:
+        return []
     found = []
-    for index in cuts:
-        without = prices.copy()
-        without[index] = np.inf
-        gap = _cheapest(costs, without)[0] - best
+    for index, near in _best(probable, edges_s):
         start_s = max(sentences[index - 1].end_s, sentences[index].start_s - LEAD_S)
-        found.append(Boundary(index, min(start_s, sentences[index].start_s), gap / (gap + weights.split)))
+        found.append(Boundary(index, min(start_s, sentences[index].start_s), near))
     return found
 
 
-def split_prices(
-    sentences: Sequence[Sentence],
-    vectors: NDArray[np.float32],
-    scene_changes_s: Sequence[float],
-    weights: Weights,
-) -> Floats:
-    """Return what starting a chapter at each sentence costs, shape (n,), n >= 2; the first entry is not used."""
+def edges(sentences: Sequence[Sentence], duration_s: float) -> Floats:
+    """Return where chapters can begin and end, in seconds, shape (n + 1,)."""
+    starts_s = [0.0, *(sentence.start_s for sentence in sentences[1:])]
+    return np.array([*starts_s, max(duration_s, sentences[-1].end_s)])
+
+
+def turn_clues(sentences: Sequence[Sentence], vectors: NDArray[np.float32], scene_changes_s: Sequence[float]) -> Floats:
+    """Return what speaks for a turn at each sentence, shape (n, len(CLUES) + 1); the last column is 1."""
+    texts = [sentence.text.strip() for sentence in sentences]
+    rows = vectors.astype(np.float64)
+    orders = np.array([_orders(text) for text in texts], dtype=float)
+    whole = rows.sum(axis=0)
+    columns = [
+        _pauses(sentences),
+        _scenes(sentences, scene_changes_s),
+        _matches(_ANNOUNCES, texts),
+        _matches(_TIME, texts),
+        _matches(_CONDITION, texts),
+        _matches(_LEANS, texts),
+        np.array([len(_PRONOUN.findall(" ".join(text.split()[:6]))) for text in texts], dtype=float),
+        np.array([orders[at + 1 : at + 4].mean() if at + 1 < len(texts) else 0.0 for at in range(len(texts))]),
+        _contrasts(rows),
+        _looks_ahead(rows),
+        rows @ whole / max(float(np.linalg.norm(whole)), 1e-9),
+        np.append(0.0, [_DONE.search(text) is not None for text in texts[:-1]]),
+        np.ones(len(texts)),
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _pauses(sentences: Sequence[Sentence]) -> Floats:
+    """Return how much longer the pause before each sentence is than the usual one: 1 for `PAUSE_S` and more."""
+    pauses_s = np.array([0.0, *(max(after.start_s - before.end_s, 0.0) for before, after in pairwise(sentences))])
+    return np.clip((pauses_s - float(np.median(pauses_s[1:]))) / PAUSE_S, 0.0, 1.0)
+
+
+def _scenes(sentences: Sequence[Sentence], scene_changes_s: Sequence[float]) -> Floats:
+    if not len(scene_changes_s):
+        return np.full(len(sentences), SCENES)  # not looked for yet, or one view: neither says that nothing turns
     starts_s = np.array([sentence.start_s for sentence in sentences])
-    ends_s = np.array([sentence.end_s for sentence in sentences])
-    pauses_s = np.maximum(np.append(0.0, starts_s[1:] - ends_s[:-1]), 0.0)
-    usual_s = float(np.median(pauses_s[1:]))
-    prices = np.full(len(sentences), weights.split)
-    prices -= weights.contrast * (_contrasts(vectors) - USUAL_CONTRAST)
-    prices -= weights.pause * np.clip((pauses_s - usual_s) / PAUSE_S, 0.0, 1.0)
-    prices -= weights.cue * np.array([announces(sentence.text) for sentence in sentences])
-    prices += weights.back * np.array([points_back(sentence.text) for sentence in sentences])
     away_s = np.abs(np.subtract.outer(np.asarray(scene_changes_s, dtype=float), starts_s))
-    changed = {int(np.argmin(row)) for row in away_s if row.min() <= SCENE_S}
-    prices[sorted(changed)] -= weights.scene
-    prices[prices < weights.least] = weights.least
-    return prices
+    changed = np.zeros(len(sentences))
+    changed[[int(np.argmin(row)) for row in away_s if row.min() <= SCENE_S]] = 1.0
+    return changed
 
 
-def _contrasts(vectors: NDArray[np.float32]) -> Floats:
-    """Return for each sentence how the few from it on differ from the few before it: 0 alike, 1 unrelated."""
-    contrasts = np.full(len(vectors), USUAL_CONTRAST)
-    for index in range(1, len(vectors)):
-        before = vectors[max(0, index - NEIGHBOURS) : index].sum(axis=0)
-        after = vectors[index : index + NEIGHBOURS].sum(axis=0)
-        lengths = float(np.linalg.norm(before) * np.linalg.norm(after))
-        contrasts[index] = 1.0 - float(before @ after) / max(lengths, 1e-9)
-    return contrasts
+def _contrasts(rows: Floats) -> Floats:
+    """Return how the 2 to 6 sentences before each differ from as many after, beside other places nearby."""
+    contrasts = []
+    for width in range(2, 7):
+        apart = np.zeros(len(rows))
+        for at in range(1, len(rows)):
+            apart[at] = 1.0 - _cosine(rows[max(0, at - width) : at].sum(axis=0), rows[at : at + width].sum(axis=0))
+        contrasts.append(apart - [apart[max(1, at - 6) : at + 7].mean() for at in range(len(rows))])
+    mean: Floats = np.mean(contrasts, axis=0)
+    return mean
 
 
-_OPENER = r"(?i)^(?:(?:okay|ok|alright|all right|good|great|right|so|and)[,.]?\s+)*"
-_STEP = re.compile(
-    _OPENER + r"(?:next|step \w+|second(?:ly)?|third(?:ly)?|finally|lastly|moving on|let(?:'s| us) move on|"
+def _looks_ahead(rows: Floats) -> Floats:
+    """Return how the sentence before each is like the four from it on."""
+    return np.array([0.0, *(_cosine(rows[at - 1], rows[at : at + 4].sum(axis=0)) for at in range(1, len(rows)))])
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9)
+
+
+# What sentences begin with (English; in other languages these clues are silent).
+_OPENER = r"(?i)^(?:(?:okay|ok|alright|all right|good|great|right|so|and|well)[,.]?\s+)*"
+_ANNOUNCES = re.compile(
+    _OPENER + r"(?:now|only now|from now on|next|step \w+|second(?:ly)?|third(?:ly)?|finally|lastly|last thing|"
+    r"moving on|let(?:'s| us) move on|(?:then|now) comes|"
     r"(?:once|now that) (?:that|this|it|everything) is (?:done|finished|ready)|"
     r"the (?:first|second|third|fourth|fifth|next|last|final) (?:step|thing|part|job))\b"
 )
-_NOW = re.compile(_OPENER + r"now\b")
-
-
-_BACK = re.compile(
-    r"(?i)^(?:it|they|them|this|that|those|these|he|she|because|since|but|otherwise|also|and|or|its|their|then|"
-    r"both|even|unless|so)\b"
+_TIME = re.compile(
+    _OPENER + r"(?:when (?:it|they|that|everything|you)|once|after|as soon as|before|by the|at the end|the next day|"
+    r"the day after|within|from|until|with (?:the|both))\b"
 )
+_CONDITION = re.compile(_OPENER + r"(?:if|when you|in case|unless|should)\b")
+_LEANS = re.compile(r"(?i)^(?:but|or|otherwise|because|since|and|so|also|yes|no)\b")
+_PRONOUN = re.compile(
+    r"(?i)\b(?:it|it's|they|they're|them|that|that's|those|he|he's|she|she's|him|her|its|their|there)\b"
+)
+_DONE = re.compile(
+    r"(?i)\b(?:that's it|that is it|and that's|done|finished|ready|is complete|that's all|there you go)\b"
+)
+_FILLERS = frozenset(("okay", "now", "then", "and", "so", "next", "please", "first", "always"))
 
 
-def points_back(text: str) -> bool:
-    """Say whether a sentence begins with a word that leans on the one before (English)."""
-    return _BACK.match(text.strip()) is not None and announces(text) == 0.0
+def _matches(pattern: re.Pattern[str], texts: Sequence[str]) -> Floats:
+    return np.array([pattern.match(text) is not None for text in texts], dtype=float)
 
 
-def announces(text: str) -> float:
-    """Return 1 when a sentence begins with words that announce a step, 0.5 for "now", else 0 (English)."""
-    if _STEP.match(text.strip()):
-        return 1.0
-    return 0.5 if _NOW.match(text.strip()) else 0.0
+def _orders(text: str) -> bool:
+    """Say whether a sentence tells somebody to do something: it begins with a verb of doing (English)."""
+    words = (word.strip(".,;:!?'’\"") for word in text.lower().split())
+    return next((word for word in words if word not in _FILLERS), "") in VERBS
 
 
-def _segment_costs(vectors: Floats, edges_s: Floats, weights: Weights) -> Floats:
-    """Return costs of shape (n + 1, n + 1): row first sentence, column first sentence after; inf = forbidden.
+def chapter_clues(vectors: NDArray[np.float32], edges_s: Floats) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+    """Yield for each possible end of a chapter (1 to n) what speaks for those that begin at 0, 1, … before it.
 
-    The squared distance of the sentences to their mean, in units of `VARIANCE`, and a price for lengths far from
-    the usual one. A fixed unit: the recording's own variance is the larger the more topics it has.
+    Shape (end, 5), in the order of `Weights.chapter`, and whether the chapter is long enough, shape (end,).
     """
-    count = len(vectors)
-    sums = np.vstack([np.zeros(vectors.shape[1]), np.cumsum(vectors, axis=0)])
-    squares = np.append(0.0, np.cumsum((vectors**2).sum(axis=1)))
-    costs = np.full((count + 1, count + 1), np.inf)
-    for after in range(1, count + 1):
-        spans = sums[after] - sums[:after]
-        lengths = np.arange(after, 0, -1)
-        spread = squares[after] - squares[:after] - (spans**2).sum(axis=1) / lengths
-        lasts_s = np.maximum(edges_s[after] - edges_s[:after], 1e-3)
-        odd = np.log(lasts_s / weights.length_s) ** 2
-        cost = spread / VARIANCE + weights.length * odd
-        allowed = (lasts_s >= MINIMUM_S) | (lengths == count)
-        costs[:after, after] = np.where(allowed, cost, np.inf)
-    return costs
+    rows = vectors.astype(np.float64)
+    count = len(rows)
+    sums = np.vstack([np.zeros(rows.shape[1]), np.cumsum(rows, axis=0)])
+    squares = np.append(0.0, np.cumsum((rows**2).sum(axis=1)))
+    lasts_s = edges_s[-1] - edges_s[0]
+    usual_s = USUAL_S * max(lasts_s / USUAL_RECORDING_S, 1e-3) ** 0.5
+    for end in range(1, count + 1):
+        long_s = np.maximum(edges_s[end] - edges_s[:end], 1e-3)
+        spread = squares[end] - squares[:end] - ((sums[end] - sums[:end]) ** 2).sum(axis=1) / np.arange(end, 0, -1)
+        only = np.zeros(end)
+        only[0] = end == count
+        logs = np.log(long_s / usual_s) * (1.0 - only)
+        minutes = np.log(max(lasts_s / 60.0, 1e-3))
+        clues = np.stack([logs**2, logs, only, only * minutes, spread / VARIANCE], axis=1)
+        yield clues, (long_s >= MINIMUM_S) | (only == 1.0)
 
 
-def _cheapest(costs: Floats, prices: Floats) -> tuple[float, list[int]]:
-    """Return the least total and its splits: exact, O(n²) (Auger & Lawrence 1989, segment neighbourhoods)."""
-    count = len(prices)
-    priced = np.append(0.0, prices[1:])
-    totals = np.zeros(count + 1)
-    origins = np.zeros(count + 1, dtype=int)
-    for after in range(1, count + 1):
-        ways = totals[:after] + costs[:after, after] + priced[:after]
-        origins[after] = int(np.argmin(ways))
-        totals[after] = ways[origins[after]]
-    cuts: list[int] = []
-    at = int(origins[count])
-    while at > 0:
-        cuts.append(at)
-        at = int(origins[at])
-    return float(totals[count]), cuts[::-1]
+def ways(turns: Floats, vectors: NDArray[np.float32], edges_s: Floats, weights: Weights) -> Floats:
+    """Return the log odds of every chapter, shape (n + 1, n + 1): row its first sentence, column the one after it."""
+    count = len(turns)
+    table = np.full((count + 1, count + 1), -np.inf)
+    begins = np.append(0.0, turns[1:])
+    chapter = np.array(weights.chapter)
+    for end, (clues, allowed) in enumerate(chapter_clues(vectors, edges_s), start=1):
+        table[:end, end] = np.where(allowed, begins[:end] + clues @ chapter, -np.inf)
+    return table
+
+
+def probabilities(table: Floats) -> tuple[Floats, float]:
+    """Return how probable a turn is at each sentence, shape (n,), and that there is none at all."""
+    count = len(table) - 1
+    before, after = sums_of_ways(table)
+    probable = np.zeros(count)
+    for at in range(1, count):
+        probable[at] = np.exp(min(before[at] + after[at] - before[count], 0.0))
+    return probable, float(np.exp(min(table[0, count] - before[count], 0.0)))
+
+
+def sums_of_ways(table: Floats) -> tuple[Floats, Floats]:
+    """Return the log of the summed odds of all ways from the start to each edge, and from each edge to the end."""
+    count = len(table) - 1
+    before = np.full(count + 1, -np.inf)
+    after = np.full(count + 1, -np.inf)
+    before[0] = after[count] = 0.0
+    for at in range(1, count + 1):
+        before[at] = np.logaddexp.reduce(before[:at] + table[:at, at])
+    for at in range(count - 1, -1, -1):
+        after[at] = np.logaddexp.reduce(table[at, at + 1 :] + after[at + 1 :])
+    return before, after
+
+
+def _best(probable: Floats, edges_s: Floats) -> list[tuple[int, float]]:
+    """Return the cuts that together are worth most, each with the probability of a turn within `NEAR_S`."""
+    starts_s = edges_s[:-1]
+    near = np.array([probable[np.abs(starts_s - start_s) <= NEAR_S].sum() for start_s in starts_s])
+    worth = PLACE * probable + (1.0 - PLACE) * near - WORTH
+    totals = np.zeros(len(probable))  # of the best cuts of which this one is the last
+    earlier = np.zeros(len(probable), dtype=int)  # the cut before it; 0 is none
+    best = last = behind = 0  # `best` is the best end among the cuts far enough behind
+    for at in range(1, len(probable)):
+        while starts_s[behind] <= starts_s[at] - MINIMUM_S:
+            if totals[behind] > totals[best]:
+                best = behind
+            behind += 1
+        if not MINIMUM_S <= starts_s[at] <= edges_s[-1] - MINIMUM_S:
+            continue
+        totals[at], earlier[at] = worth[at] + totals[best], best
+        if totals[at] > totals[last]:
+            last = at
+    cuts = []
+    while last:
+        cuts.append((last, min(float(near[last]), 1.0)))
+        last = int(earlier[last])
+    return cuts[::-1]

@@ -42,6 +42,7 @@ _STRONG: Final = _words(
     wrap write zero bleed jack splice"""
 )
 _WEAK: Final = _words("click do get give go have keep let look make open press put see tap use")
+VERBS: Final = _STRONG | _WEAK
 _LABEL_VERBS: Final = _words("choose click hit pick press select tap tick")
 _DETERMINERS: Final = _words("a an any each every my new our the these this those your")
 _VAGUE: Final = _words(
@@ -207,15 +208,14 @@ def _verb_phrase(text: str, *, gerund: bool) -> str | None:
 
 def _base_verb(word: str, *, gerund: bool) -> str | None:
     """Return the verb of doing in its plain form; "-ing" counts only where the words before ask for it."""
-    known = _STRONG | _WEAK
-    if word in known:
+    if word in VERBS:
         return word
     ending = _GERUND.match(word) if gerund else None
     if ending is None:
         return None
     stem, doubled = ending.group(1), ending.group(2) or ""
     for base in (stem + doubled, stem + doubled * 2, stem + doubled + "e", stem + "e"):
-        if base in known:
+        if base in VERBS:
             return base
     return None
 

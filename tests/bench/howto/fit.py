@@ -1,0 +1,126 @@
+"""Fits the weights of `workers.language.chapters` to recordings whose chapters are known.
+
+Greatest likelihood of the true chapters among all ways to divide a recording, held back a little (L2), by BFGS
+(Nocedal & Wright 2006, 6.1). The functions are convex, so the start does not matter.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tests.bench.howto.methods import Case
+from workers.language.chapters import (
+    Floats,
+    Weights,
+    chapter_clues,
+    edges,
+    sums_of_ways,
+    turn_clues,
+)
+
+HELD_TURN, HELD_CHAPTER = 3.0, 0.05  # how strongly weights are held back, for clues of standard deviation 1
+
+
+class Seen:
+    """A recording's clues: of turns (n, k), of chapters (n + 1, n + 1, 5), which are allowed, and the true way."""
+
+    def __init__(self, case: Case) -> None:
+        edges_s = edges(case.sentences, case.duration_s)
+        self.turns = turn_clues(case.sentences, case.vectors, case.scene_changes_s)
+        count = len(self.turns)
+        self.chapters = np.zeros((count + 1, count + 1, 5))
+        self.allowed = np.zeros((count + 1, count + 1), dtype=bool)
+        for end, (clues, allowed) in enumerate(chapter_clues(case.vectors, edges_s), start=1):
+            self.chapters[:end, end], self.allowed[:end, end] = clues, allowed
+        cuts = {int(np.argmin(np.abs(edges_s[:-1] - true_s))) for true_s in case.true_s} - {0}
+        self.true = list(pairwise([0, *sorted(cuts), count]))
+        for way in self.true:
+            self.allowed[way] = True
+
+    def loss(self, turn: Floats, chapter: Floats) -> tuple[float, Floats, Floats]:
+        """Return minus the log likelihood of the truth, and its gradients."""
+        begins = self.turns @ turn
+        begins[0] = 0.0
+        table = np.where(self.allowed, np.append(begins, 0.0)[:, None] + self.chapters @ chapter, -np.inf)
+        before, after = sums_of_ways(table)
+        share = np.exp(np.minimum(before[:, None] + table + after[None, :] - before[-1], 0.0))
+        for way in self.true:
+            share[way] -= 1.0
+        at = share.sum(axis=1)[:-1]
+        at[0] = 0.0
+        lost = before[-1] - sum(table[way] for way in self.true)
+        return float(lost), at @ self.turns, np.tensordot(share, self.chapters, 2)
+
+
+def fit(cases: Sequence[Case]) -> Weights:
+    """Return the weights that suit `cases` best."""
+    return fit_seen([Seen(case) for case in cases])
+
+
+def fit_seen(seen: Sequence[Seen]) -> Weights:
+    """Return the weights that suit recordings whose clues are known best."""
+    rows = np.concatenate([one.turns[1:] for one in seen])
+    spread = np.where(rows.std(axis=0) > 0.0, rows.std(axis=0), 1.0)
+    middle = np.append(rows.mean(axis=0)[:-1], 0.0)
+    count = rows.shape[1]
+    held = np.concatenate([np.full(count - 1, HELD_TURN), [1e-3], np.full(5, HELD_CHAPTER)])
+
+    def plain(weights: Floats) -> Floats:
+        turn = weights[:count] / spread
+        turn[-1] -= float(turn @ middle)
+        return turn
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        turn = plain(weights)
+        total, gradient = 0.5 * float((held * weights**2).sum()), held * weights
+        for one in seen:
+            lost, by_turn, by_chapter = one.loss(turn, weights[count:])
+            total += lost
+            gradient[:count] += (by_turn - middle * by_turn[-1]) / spread
+            gradient[count:] += by_chapter
+        return total, gradient
+
+    found = least(loss, np.zeros(count + 5))
+    return Weights(tuple(plain(found).round(3).tolist()), tuple(found[count:].round(3).tolist()))
+
+
+def least(function: Callable[[Floats], tuple[float, Floats]], start: Floats, *, steps: int = 120) -> Floats:
+    """Return where a smooth convex function is least; it returns its value and its gradient."""
+    at, inverse = start, np.eye(len(start)) * 0.01
+    value, gradient = function(at)
+    for _ in range(steps):
+        way = -inverse @ gradient
+        length = 1.0
+        while (next_value := function(at + length * way))[0] > value + 1e-4 * length * float(gradient @ way):
+            length /= 2
+            if length < 1e-8:
+                return at
+        step, change = length * way, next_value[1] - gradient
+        at, gain, (value, gradient) = at + step, value - next_value[0], next_value
+        curve = float(step @ change)
+        if gain < 1e-3:
+            break
+        if curve > 1e-10:
+            turned = np.eye(len(at)) - np.outer(step, change) / curve
+            inverse = turned @ inverse @ turned.T + np.outer(step, step) / curve
+    return at
+
+
+def folds(count: int, *, parts: int = 6, seed: int = 0) -> list[list[int]]:
+    """Return the indexes 0 to `count` - 1 in parts drawn by lot."""
+    drawn = random.Random(seed).sample(range(count), count)
+    return [drawn[part::parts] for part in range(parts)]
+
+
+def cross_fitted(cases: Sequence[Case], *, seed: int = 0) -> dict[str, Weights]:
+    """Return for each case (by name) weights that were fitted without it."""
+    seen = [Seen(case) for case in cases]
+    weights: dict[str, Weights] = {}
+    for left_out in folds(len(cases), seed=seed):
+        fitted = fit_seen([one for at, one in enumerate(seen) if at not in left_out])
+        weights |= {cases[at].name: fitted for at in left_out}
+    return weights
