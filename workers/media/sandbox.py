@@ -12,9 +12,12 @@ import os
 import re
 import signal
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from infra.errors import Misconfigured, Rejected, Transient
 from infra.settings import SandboxMode
@@ -24,6 +27,7 @@ from workers.media.process import Ending, Group, Progress
 
 __all__ = ["Finished", "Limits", "Progress", "Sandbox", "SandboxMode"]
 
+log = structlog.get_logger()
 _SENTENCES = {
     "media.too_slow": "This file takes far longer to read than a recording of its length should.",
     "media.stuck": "Reading this file came to a standstill.",
@@ -76,7 +80,9 @@ class Sandbox:
         cancelled, the whole process group is killed and gone before the cancellation goes on.
         """
         with self._prepared(argv, inputs, output, limits, nice) as group:
+            began = time.monotonic()
             ending = await group.finish(limits, output, on_progress)
+        _note(argv, ending, wall_s=time.monotonic() - began)
         return _verdict(ending, limits)
 
     @contextlib.contextmanager
@@ -105,6 +111,12 @@ class Sandbox:
         from workers.media.sandbox_proof import prove  # noqa: PLC0415 - the proof uses the sandbox
 
         await prove(self)
+
+
+def _note(argv: Sequence[str], ending: Ending, *, wall_s: float) -> None:
+    """For whoever looks for what costs time; `tests/bench/pipeline.py` does."""
+    made = [word.removeprefix(f"{confinement.OUTPUT}/") for word in argv if word.startswith(f"{confinement.OUTPUT}/")]
+    log.debug("media.ran", tool=argv[0], made=made, wall_s=round(wall_s, 2), cpu_s=round(ending.cpu_s, 2))
 
 
 def _verdict(ending: Ending, limits: Limits) -> Finished:
