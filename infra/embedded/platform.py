@@ -12,6 +12,7 @@ from infra.embedded import folder as data_folder
 from infra.embedded import postgres, seaweedfs, valkey
 from infra.embedded.folder import Folder
 from infra.embedded.server import Server
+from infra.embedded.watch import Kept, Watch
 from infra.errors import Unavailable
 from infra.settings import PlatformSettings
 
@@ -35,8 +36,9 @@ def running_platform(data: Path, *, given: PlatformSettings) -> Iterator[Endpoin
     """Run the servers whose address is not `given`, in the folder `data`, until the block ends.
 
     Starts them side by side and yields when all answer; a second start over the same folder finds everything again.
-    They end with this process, however it ends. Raises Misconfigured (the folder is in use, something is not
-    installed) and Unavailable (a server does not start; with the end of its log), leaving nothing behind.
+    A server that ends by itself is started again; all end with this process, however it ends. Raises Misconfigured (the
+    folder is in use, something is not installed) and Unavailable (a server does not start; with the end of its log),
+    leaving nothing behind.
     """
     if given.database_url and given.valkey_url and given.s3_url:
         yield _given(given)
@@ -50,23 +52,27 @@ def _started(folder: Folder, given: PlatformSettings, running: ExitStack) -> End
     for is_last in (False, False, True):
         own, starts = _own(folder, given)
         try:
-            _start_all(folder, starts, running)
+            servers = _start_all(folder, starts, running)
         except Unavailable:
             running.close()
             if is_last or not folder.has_lost_a_port(_PORTS):
                 raise
         else:
+            watch = Watch(folder, servers)
+            watch.start()
+            running.callback(watch.stop)
             return own
     raise AssertionError("the last round returns or raises")
 
 
-def _start_all(folder: Folder, starts: list[Callable[[], Server]], running: ExitStack) -> None:
+def _start_all(folder: Folder, starts: list[Callable[[], Server]], running: ExitStack) -> list[Kept]:
     """Start side by side; whatever was started is stopped with `running`, the last of `starts` first.
 
     When one fails, or somebody presses Ctrl-C, the others give up.
     """
     folder.given_up.clear()
     futures: list[Future[Server]] = []
+    kept: list[Kept] = []
     try:
         with ThreadPoolExecutor(max_workers=len(starts)) as pool:
             try:
@@ -76,11 +82,13 @@ def _start_all(folder: Folder, starts: list[Callable[[], Server]], running: Exit
                 folder.given_up.set()
                 wait(futures)
     finally:
-        for future in futures:
+        for start, future in zip(starts, futures, strict=False):
             if future.done() and future.exception() is None:
-                running.callback(future.result().stop)
+                kept.append(Kept(future.result(), start))
+                running.callback(kept[-1].stop)
     for future in [*first, *futures]:
         future.result()
+    return kept
 
 
 def _given(given: PlatformSettings) -> Endpoints:
