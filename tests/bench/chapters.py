@@ -22,6 +22,7 @@ from tests.bench.howto.methods import (
     GRIDS,
     Case,
     Method,
+    blind,
     by_hand,
     by_lot,
     divisive,
@@ -35,7 +36,6 @@ from tests.bench.howto.methods import (
     without_screens,
 )
 from tests.bench.howto.metrics import HEADER, Scores, score
-from workers.language.chapters import FITTED
 from workers.language.records import Sentence, Word
 from workers.language.sentences import sentences
 
@@ -138,8 +138,13 @@ def compare() -> dict[str, dict[str, Scores]]:
     for name, (_, numbers) in rows.items():
         if numbers:
             print(f"{name}: {', '.join(f'{key}={value:.2f}' for key, value in numbers.items())}")
-    left_out = {"weights": cross_fitted(tuning)}
-    crossed = rows | {"ours": (ours, left_out), "ours, screens not looked at yet": (without_screens, left_out)}
+    crossed = rows | {
+        "ours": (ours, {"weights": cross_fitted(tuning)}),
+        "ours, screens not looked at yet": (
+            without_screens,
+            {"weights": cross_fitted([blind(case) for case in tuning])},
+        ),
+    }
     return {
         title: table(title, cases, shown)
         for title, cases, shown in (
@@ -152,13 +157,14 @@ def compare() -> dict[str, dict[str, Scores]]:
 
 
 def print_fit() -> None:
-    """Print weights fitted to the tuning part, for `workers.language.chapters.FITTED`, and how well they generalise."""
+    """Print weights fitted to the tuning part, for `workers.language.chapters`, and how well they generalise."""
     cases = [case for case in howto_cases(Embedder()) if not case.held_back]
-    weights = fit(cases)
-    print(f"fitted: {weights}\nin use: {FITTED}\n{'':34}{HEADER}")
-    print(f"{'on what it was fitted to':34}{run(ours, cases, weights=weights)}")
-    for seed in range(3):
-        print(f"{f'left out in turn, lot {seed}':34}{run(ours, cases, weights=cross_fitted(cases, seed=seed))}")
+    for name, seen in (("FITTED", cases), ("FITTED_BLIND", [blind(case) for case in cases])):
+        weights = fit(seen)
+        print(f"\n{name}: {weights}\n{'':34}{HEADER}")
+        print(f"{'on what it was fitted to':34}{run(ours, seen, weights=weights)}")
+        for seed in range(3):
+            print(f"{f'left out in turn, lot {seed}':34}{run(ours, seen, weights=cross_fitted(seen, seed=seed))}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ PAUSE_S: Final = 1.2
 USUAL_S: Final = 40.0  # length of a chapter in a recording of `USUAL_RECORDING_S`; grows with the root of its length
 USUAL_RECORDING_S: Final = 150.0
 VARIANCE: Final = 0.7  # how far sentences of one topic lie from their mean (squared; MiniLM on tests/bench/howto)
-SCENES: Final = 0.19  # share of sentences with a change of the screen there; stands in where none is known
 
 # The three numbers of the decision, chosen by cross-validation inside the tuning part.
 WHOLE: Final = 0.25  # a recording stays whole when it is about one thing with at least this probability
@@ -57,9 +56,14 @@ class Weights:
 
 
 FITTED: Final = Weights(
-    turn=(1.883, 2.119, 1.899, 1.43, -2.496, -0.63, -0.235, 1.213, 0.257, -3.834, 1.329, -2.936, -10.434),
-    chapter=(-4.229, -3.675, -2.882, -4.5, -3.724),
+    turn=(1.88, 2.057, 1.924, 1.45, -1.359, -0.751, -0.329, 1.237, 0.404, -3.681, 2.011, -2.916, -9.976),
+    chapter=(-4.049, -3.43, -2.562, -4.399, -3.299),
 )
+FITTED_BLIND: Final = Weights(
+    turn=(1.806, 0.0, 2.121, 1.088, -1.355, -1.06, -0.359, 1.332, 0.574, -3.553, 2.183, -3.117, -9.28),
+    chapter=(-3.95, -3.429, -2.392, -4.823, -3.181),
+)
+"""For recordings without a known change of the screen: not looked for yet, or nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,9 @@ def boundaries(
     *,
     duration_s: float,
     scene_changes_s: Sequence[float] = (),
-    weights: Weights = FITTED,
+    weights: Weights | None = None,
 ) -> list[Boundary]:
-    """Return the places where a new topic starts, in order; shapes as for `chapters`.
+    """Return the places where a new topic starts, in order; shapes as for `chapters`, weights as fitted.
 
     Raises `ValueError` when there is not one vector a sentence.
     """
@@ -129,6 +133,7 @@ def boundaries(
         raise ValueError(f"{len(sentences)} sentences but {len(vectors)} vectors")
     if len(sentences) < 2:
         return []
+    weights = weights or (FITTED if len(scene_changes_s) else FITTED_BLIND)
     edges_s = edges(sentences, duration_s)
     turns = turn_clues(sentences, vectors, scene_changes_s) @ np.array(weights.turn)
     probable, whole = probabilities(ways(turns, vectors, edges_s, weights))
@@ -179,7 +184,7 @@ def _pauses(sentences: Sequence[Sentence]) -> Floats:
 
 def _scenes(sentences: Sequence[Sentence], scene_changes_s: Sequence[float]) -> Floats:
     if not len(scene_changes_s):
-        return np.full(len(sentences), SCENES)  # not looked for yet, or one view: neither says that nothing turns
+        return np.zeros(len(sentences))
     starts_s = np.array([sentence.start_s for sentence in sentences])
     away_s = np.abs(np.subtract.outer(np.asarray(scene_changes_s, dtype=float), starts_s))
     changed = np.zeros(len(sentences))

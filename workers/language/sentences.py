@@ -7,6 +7,7 @@ unless silence separates them; a piece above 25 words is cut at its best comma o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workers.language.records import Segment, Sentence, Word, join_words, segment_of
 
@@ -31,7 +32,7 @@ def sentences(source: Sequence[Segment] | Sequence[Word]) -> list[Sentence]:
     """
     return [
         Sentence(part[0].start_s, max(word.end_s for word in part), join_words(word.text for word in part))
-        for part in _parts(words_of(source))
+        for part in _parts(_after_pauses(words_of(source)))
     ]
 
 
@@ -82,6 +83,17 @@ def _spread(segment: Segment) -> list[Word]:
         words.append(Word(at_s, end_s, text))
         at_s = end_s
     return words
+
+
+def _after_pauses(words: list[Word]) -> list[Word]:
+    """Moves the first word of a sentence behind the pause: Whisper often puts it right after the full stop."""
+    moved = list(words)
+    for before, index in zip(words, range(1, len(words) - 1), strict=False):
+        word, after = words[index], words[index + 1]
+        ends = ends_sentence(before.text) and not ends_sentence(word.text)
+        if ends and word.start_s - before.end_s <= PAUSE_S < after.start_s - word.end_s:
+            moved[index] = replace(word, start_s=after.start_s - (word.end_s - word.start_s), end_s=after.start_s)
+    return moved
 
 
 def _pieces(words: list[Word]) -> list[list[Word]]:

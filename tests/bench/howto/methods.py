@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.howto.prices import BY_HAND, Prices, cheapest
-from workers.language.chapters import FITTED, MINIMUM_S, Weights, boundaries
+from workers.language.chapters import MINIMUM_S, Weights, boundaries
 from workers.language.records import Sentence
 
 
@@ -35,21 +35,25 @@ class Case:
         return [self.sentences[index].start_s for index in sorted(indexes)]
 
 
-def ours(case: Case, weights: Weights | Mapping[str, Weights] = FITTED) -> list[float]:
-    """What the pipeline does; `weights` may be given by the names of cases."""
+def ours(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> list[float]:
+    """What the pipeline does; other weights may be given, also by the names of cases."""
     found = boundaries(
         case.sentences,
         case.vectors,
         duration_s=case.duration_s,
         scene_changes_s=case.scene_changes_s,
-        weights=weights if isinstance(weights, Weights) else weights[case.name],
+        weights=weights[case.name] if isinstance(weights, Mapping) else weights,
     )
     return [cut.start_s for cut in found]
 
 
-def without_screens(case: Case, weights: Weights | Mapping[str, Weights] = FITTED) -> list[float]:
+def without_screens(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> list[float]:
     """The same before the screen has been looked at: the chapter stage does not wait for the renditions."""
-    return ours(replace(case, scene_changes_s=()), weights)
+    return ours(blind(case), weights)
+
+
+def blind(case: Case) -> Case:
+    return replace(case, scene_changes_s=())
 
 
 def by_hand(case: Case, prices: Prices = BY_HAND) -> list[float]:

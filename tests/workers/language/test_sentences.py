@@ -37,6 +37,13 @@ def test_points_in_numbers_and_abbreviations_end_nothing() -> None:
     assert _texts(said(text)) == [text]
 
 
+def test_a_first_word_that_was_put_before_the_pause_starts_its_sentence_after_it() -> None:
+    words = [*said("In practice, you call."), Word(1.2, 1.25, "As"), *said("soon as it is approved.", at_s=4.0)]
+    found = sentences(words)
+    assert [one.text for one in found] == ["In practice, you call.", "As soon as it is approved."]
+    assert (found[0].end_s, round(found[1].start_s, 2)) == (1.2, 3.95)
+
+
 def test_what_whisper_calls_a_segment_does_not_matter() -> None:
     words = said("Open the settings page. Then choose the invoice tab.")
     whole = [segment_of(words)]
