@@ -49,6 +49,9 @@ AAC: dict[str, Any] = {"c:a": "aac", "b:a": "128k", "aac_coder": "fast", "ac": 2
 """The sound of every output. `fast` takes a third of the default coder's time and, at this rate, is nearer to
 speech (docs/decisions/0007)."""
 
+WITHOUT_NOTES = "filter_units=remove_types=6"
+"""Bitstream filter for H.264 that is copied: SEI (NAL type 6) is where cameras leave notes."""
+
 
 def source_name(container: Container) -> str:
     """The name of the upload inside the sandbox. The server chose it."""
@@ -133,13 +136,6 @@ def remux(container: Container, video: int, audio: int | None, mp4: str, *, copy
     """ffmpeg: the picture as it is, in a faststart MP4 without tags and without the camera's SEI notes."""
     upload = source(container)
     streams = [upload[str(video)], *([upload[str(audio)]] if audio is not None else [])]
-    return compiled([ffmpeg.output(*streams, output_path(mp4), **picture_copied(), **_sound(copy_audio), **CLEAN)])
-
-
-def picture_copied() -> dict[str, Any]:
-    """Output options that keep H.264 as it is. SEI (NAL type 6) is where cameras leave notes."""
-    return {"f": "mp4", "c:v": "copy", "bsf:v": "filter_units=remove_types=6", "movflags": "+faststart"}
-
-
-def _sound(copy: bool) -> dict[str, Any]:
-    return {"c:a": "copy"} if copy else AAC
+    picture = {"f": "mp4", "c:v": "copy", "bsf:v": WITHOUT_NOTES, "movflags": "+faststart"}
+    sound = {"c:a": "copy"} if copy_audio else AAC
+    return compiled([ffmpeg.output(*streams, output_path(mp4), **picture, **sound, **CLEAN)])

@@ -4,7 +4,7 @@ picture ─ at most 30 a second, each once, scale, tone map ─┬─ top rendit
                                                            ├─ smaller renditions
                                                            ├─ poster
                                                            └─ tiles: screen changes, storyboard
-sound ─ on the clip's timeline ─┬─ gain, limiter ─ one for each rendition
+sound ─ on the clip's timeline ─┬─ gain, limiter ─ encoded once for all renditions
                                 └─ 8 kHz mono for the waveform
 
 A screen stands still most of the time. Frames that repeat the one before are dropped right after decoding, so that
@@ -51,18 +51,13 @@ def file_name(rung_name: str) -> str:
 def everything(info: MediaInfo, plan: Plan, *, gain_db: float | None, threads: int) -> list[str]:
     """ffmpeg's arguments for all renditions and pictures of `info` as planned."""
     upload = ffmpeg.source(info.container, threads=threads)
-    sounds = _sounds(upload, info, plan, gain_db)
+    sounds = _sounds(upload, info, gain_db)
     pictures = _pictures(upload, info, plan, sounds.drawn)
     outputs = [
-        _rendition(rung, [picture, *sound], info, plan, threads)
-        for rung, picture, sound in zip(plan.rungs, pictures.rungs, sounds.renditions, strict=True)
+        _renditions(upload, pictures.rungs, sounds.loud, info, plan, threads),
+        _pictures_in(pictures.candidates, CANDIDATES),
+        _pictures_in(pictures.tiles, TILES),
     ]
-    if plan.kept is not None and info.video is not None:
-        kept = ffmpeg.output_path(file_name(plan.kept))
-        streams = [upload[str(info.video.index)], *sounds.kept]
-        options = {**ffmpeg.picture_copied(), **_sound(info), **ffmpeg.CLEAN}
-        outputs.append(ffmpeg_python.output(*streams, kept, t=info.duration_s, **options))
-    outputs += [_pictures_in(pictures.candidates, CANDIDATES), _pictures_in(pictures.tiles, TILES)]
     outputs += [_waveform(sound, info) for sound in sounds.waveform]
     return ffmpeg.compiled(outputs)
 
@@ -92,8 +87,7 @@ class _Pictures:
 class _Sounds:
     """Each is one stream, or none when there is no sound or no use for it."""
 
-    renditions: list[list[Stream]]
-    kept: list[Stream]
+    loud: list[Stream]
     waveform: list[Stream]
     drawn: list[Stream]
 
@@ -192,40 +186,50 @@ def _tone_mapped(picture: Stream, video: VideoStream, rung: Rung) -> Stream:
     )  # fmt: skip
 
 
-def _sounds(upload: Stream, info: MediaInfo, plan: Plan, gain_db: float | None) -> _Sounds:
+def _sounds(upload: Stream, info: MediaInfo, gain_db: float | None) -> _Sounds:
     if info.audio is None:
-        return _Sounds([[] for _ in plan.rungs], [], [], [])
+        return _Sounds([], [], [])
     sound = upload[str(info.audio.index)].filter("aresample", **{"async": 1, "first_pts": 0})
-    loud, waveform, *drawn = _copies(sound, 2 + (info.video is None))
+    number = 2 + (info.video is None)
+    split = sound.filter_multi_output("asplit", number)
+    loud, waveform, *drawn = [split[branch] for branch in range(number)]
     loud = loud.filter("aformat", sample_rates=48000, channel_layouts="stereo")
     if gain_db is not None:
         loud = loud.filter("volume", f"{gain_db:.2f}dB").filter("alimiter", limit=_PEAK_CEILING, level="disabled")
-    copies = [[copy] for copy in _copies(loud, len(plan.rungs) + (plan.kept is not None))]
-    kept = copies.pop() if plan.kept is not None else []
-    return _Sounds(copies, kept, [waveform], drawn)
+    return _Sounds([loud], [waveform], drawn)
 
 
-def _copies(sound: Stream, number: int) -> list[Stream]:
-    if number == 1:
-        return [sound]
-    split = sound.filter_multi_output("asplit", number)
-    return [split[branch] for branch in range(number)]
-
-
-def _rendition(rung: Rung, streams: list[Stream], info: MediaInfo, plan: Plan, threads: int) -> Stream:
-    gop = round(GOP_S * plan.fps)
+def _renditions(
+    upload: Stream, pictures: list[Stream], sound: list[Stream], info: MediaInfo, plan: Plan, threads: int
+) -> Stream:
+    """All renditions as one output, whose muxer hands each its own picture and the one encoded sound."""
+    names = [rung.name for rung in plan.rungs]
+    each = [_x264(rung, plan, threads) for rung in plan.rungs]
+    if plan.kept is not None and info.video is not None:
+        names.append(plan.kept)
+        pictures = [*pictures, upload[str(info.video.index)]]
+        each.append({"c": "copy", "bsf": ffmpeg.WITHOUT_NOTES})
+    options = {f"{name}:v:{number}": value for number, one in enumerate(each) for name, value in one.items()}
+    files = [
+        f"[f=mp4:movflags=+faststart:select=\\'v:{number},a\\']{ffmpeg.output_path(file_name(name))}"
+        for number, name in enumerate(names)
+    ]
+    options |= {**ffmpeg.CLEAN, "flags:v": "+bitexact+global_header", "flags:a": "+bitexact+global_header"}
+    options |= ffmpeg.AAC if sound else {}
     return ffmpeg_python.output(
-        *streams, ffmpeg.output_path(file_name(rung.name)), f="mp4", movflags="+faststart",
-        vcodec="libx264", preset="veryfast", crf=rung.crf, maxrate=f"{rung.maxrate_kbit}k",
-        bufsize=f"{2 * rung.maxrate_kbit}k", g=gop, sc_threshold=0, threads=threads, fps_mode="vfr",
-        force_key_frames=f"expr:gte(t,n_forced*{GOP_S})", forced_idr=1, t=info.duration_s + _frame_s(plan),
-        colorspace="bt709", color_primaries="bt709", color_trc="bt709", color_range="tv",
-        **{"profile:v": "high"}, **_sound(info), **ffmpeg.CLEAN,
-    )  # fmt: skip
+        *pictures, *sound, "|".join(files), f="tee", fps_mode="vfr", t=info.duration_s + _frame_s(plan), **options
+    )
 
 
-def _sound(info: MediaInfo) -> dict[str, Any]:
-    return {} if info.audio is None else ffmpeg.AAC
+def _x264(rung: Rung, plan: Plan, threads: int) -> dict[str, Any]:
+    """One encode: frames come when they change, key frames at the same times in all renditions."""
+    return {
+        "c": "libx264", "preset": "veryfast", "profile": "high", "threads": threads,
+        "crf": rung.crf, "maxrate": f"{rung.maxrate_kbit}k", "bufsize": f"{2 * rung.maxrate_kbit}k",
+        "g": round(GOP_S * plan.fps), "sc_threshold": 0, "forced_idr": 1,
+        "force_key_frames": f"expr:gte(t,n_forced*{GOP_S})",
+        "colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv",
+    }  # fmt: skip
 
 
 def _pictures_in(pictures: Stream, name: str) -> Stream:

@@ -115,7 +115,7 @@ class Sandbox:
 
 def _note(argv: Sequence[str], ending: Ending, *, wall_s: float) -> None:
     """For whoever looks for what costs time; `tests/bench/pipeline.py` does."""
-    made = [word.removeprefix(f"{confinement.OUTPUT}/") for word in argv if word.startswith(f"{confinement.OUTPUT}/")]
+    made = re.findall(rf"\b{confinement.OUTPUT}/([\w.]+)", " ".join(argv))
     log.debug("media.ran", tool=argv[0], made=made, wall_s=round(wall_s, 2), cpu_s=round(ending.cpu_s, 2))
 
 
