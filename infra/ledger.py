@@ -244,12 +244,16 @@ class Dead:
     stage: str
 
 
-async def sweep(work: Work, *, max_strikes: int) -> list[Dead]:
-    """Take back rows whose lease ran out: each is a crash. Returns those that died of it."""
+async def sweep(work: Work, *, max_strikes: int, running: Sequence[UUID] = ()) -> list[Dead]:
+    """Take back rows whose lease ran out: each is a crash. Returns those that died of it.
+
+    `running` are rows the asking worker is at work on: their leases may have run out because the machine slept, and
+    are about to be renewed.
+    """
     rows = await work.session.execute(
         text(
             "WITH late AS (SELECT id FROM stage_run WHERE state = 'running' AND lease_until < clock_timestamp()"
-            " FOR UPDATE SKIP LOCKED)"
+            " AND NOT id = ANY(:running) FOR UPDATE SKIP LOCKED)"
             " UPDATE stage_run SET strikes = strikes + :strikes, lease_owner = NULL, lease_until = NULL,"
             " state = CASE WHEN strikes + :strikes >= :max_strikes THEN 'dead' ELSE 'waiting' END,"
             " not_before = clock_timestamp(), error_class = 'crashed', error_code = 'work.crashed',"
@@ -257,7 +261,7 @@ async def sweep(work: Work, *, max_strikes: int) -> list[Dead]:
             " error_detail = 'lease of ' || coalesce(stage_run.lease_owner, '?') || ' ran out'"
             " FROM late WHERE stage_run.id = late.id RETURNING recording_id, version, stage, state"
         ),
-        {"strikes": CRASH_STRIKES, "max_strikes": max_strikes},
+        {"strikes": CRASH_STRIKES, "max_strikes": max_strikes, "running": list(running)},
     )
     found = rows.all()
     work.has_new_stages = work.has_new_stages or any(row.state == "waiting" for row in found)

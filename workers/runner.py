@@ -274,7 +274,8 @@ class Runner:
             try:
                 async with self._bench.work() as work:
                     await ledger.note_worker(work, self.owner)
-                    await ledger.sweep(work, max_strikes=self._settings.max_strikes)
+                    running = [run_id for run_id, _ in self._tasks]
+                    await ledger.sweep(work, max_strikes=self._settings.max_strikes, running=running)
                 async with self._bench.work() as work:
                     await capture.fail_stuck_recordings(work)
                 if clean_in_s <= 0:

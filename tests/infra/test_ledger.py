@@ -205,3 +205,17 @@ async def test_a_run_that_costs_more_than_asked_for_is_left_to_others(database: 
         assert taken is not None
         assert (taken.stage, taken.cost_s) == ("transcribe", 20.0)
         assert await ledger.claim(work, stages={"probe": 99.0, "transcribe": 20.0}, owner="w1", lease_s=60) is None
+
+
+async def test_a_worker_that_slept_beyond_its_lease_does_not_take_its_own_work_back(
+    database: Database, recording_id: UUID
+) -> None:
+    await _require(database, recording_id, probe=1.0)
+    claimed = await _claimed(database)
+    await _expire_leases(database)
+    async with database.work(Silence()) as work:
+        assert await ledger.sweep(work, max_strikes=6, running=[claimed.id]) == []
+        assert await ledger.renew(work, {(claimed.id, claimed.fence): 0.5}, lease_s=60)
+    await _sweep(database)
+    row = await _row(database, recording_id)
+    assert (row.state, row.strikes) == (StageState.RUNNING, 0)
