@@ -103,10 +103,10 @@ async def test_a_format_nobody_reads_is_named(name: str, codec: str, shelf: Medi
     assert refused.value.code == "media.codec"
 
 
-def pixels(picture: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """A picture of our own as an array (height, width, rgb)."""
+def pixels(picture: Path, width: int, height: int, at_s: float = 0) -> npt.NDArray[np.uint8]:
+    """A picture of our own as an array (height, width, rgb); of a video what it shows at `at_s`."""
     matrix = "bt601" if picture.suffix == ".jpg" else "bt709"
-    scaled = f"scale={width}:{height}:in_color_matrix={matrix}"
+    scaled = f"fps=60,trim=start={at_s},scale={width}:{height}:in_color_matrix={matrix}"
     raw = subprocess.run(
         ["ffmpeg", "-loglevel", "error", "-i", str(picture), "-vf", scaled, "-frames:v", "1",
          "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], check=True, capture_output=True, timeout=30,
@@ -186,6 +186,38 @@ async def test_the_last_picture_stays_while_the_sound_goes_on(
     got = await result(sandbox, clip.made.videos[0].path)
     assert got.video is not None
     assert got.video.end_s == pytest.approx(3.0, abs=0.05)
+
+
+async def test_a_screen_that_stands_still_is_written_twice_a_second(
+    shelf: MediaShelf, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    clip = await processed(sandbox, shelf.get("screen.mp4"), tmp_path)
+    got = await result(sandbox, clip.made.videos[0].path)
+    assert clip.info.video is not None
+    assert got.video is not None
+    assert clip.info.video.frames == 120
+    assert 8 <= got.video.frames <= 14
+    assert got.video.gop_s <= 2.5
+    assert got.video.end_s == pytest.approx(4.0, abs=0.05)
+
+
+def with_a_faint_mark(recording: Path, from_s: float) -> Path:
+    """White, and from `from_s` on a square of 16 pixels that is a twentieth darker."""
+    mark = f"drawbox=x=304:y=200:w=16:h=16:color=0xf2f2f2:t=fill:enable='gte(t,{from_s})'"
+    source = f"color=c=white:s=640x360:r=30:d=2,{mark}"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-qp", "0", str(recording)],
+        check=True,
+    )
+    return recording
+
+
+async def test_a_faint_mark_is_there_as_soon_as_it_was_made(sandbox: Sandbox, tmp_path: Path) -> None:
+    clip = await processed(sandbox, with_a_faint_mark(tmp_path / "mark.mp4", 1.1), tmp_path)
+    before, after = (
+        pixels(clip.made.videos[0].path, 640, 360, at_s=at_s)[202:214, 306:318].mean() for at_s in (1.05, 1.15)
+    )
+    assert before - after > 6
 
 
 async def test_a_sound_alone_gets_a_picture(shelf: MediaShelf, sandbox: Sandbox, tmp_path: Path) -> None:
