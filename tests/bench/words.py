@@ -1,89 +1,270 @@
-"""How right words and chapters of the samples are: `python -m tests.bench.words`.
+"""How right the words are, measured: `python -m tests.bench.words [--set tune] [--beam 1] [--json FILE]`.
 
-Each sample goes through the same code as in a worker: sandboxed sound, Whisper with the bundled model, guards,
-sentences, chapters. Word error rate after Whisper's own English normaliser (whisper-normalizer), by jiwer.
+The clips of `words_set` go through what the transcribe stage does: the bundled Whisper model (base), guards, the
+second hearing for terms, corrections. Each figure is printed with and without the company glossary.
+
+Word error rate is jiwer's, after Whisper's own English normaliser (whisper-normalizer: case, punctuation, numbers,
+contractions, British spelling) and two rules of ours: a clock time is its digits (7.15 = 715), and a word written
+apart or together is the same word (over time = overtime, hyphens likewise).
+Recall of terms asks for more: each term exactly as the glossary writes it, capitals too.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import resource
-import tempfile
-import time
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jiwer
+import numpy as np
+import psutil
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from capture.container import HEAD_BYTES, sniff
-from infra.settings import SandboxMode
-from learn.embedding import Embedder
-from tests.bench.howto.metrics import matches
-from workers.language.chapters import chapters
-from workers.language.guards import apply
-from workers.language.sentences import sentences
-from workers.media.audio import extract_audio
-from workers.media.probe import MediaLimits, probe
-from workers.media.sandbox import Sandbox
+from tests.bench.search import print_table
+from tests.bench.words_set import clips
+from tests.fixtures.speech import sound
+from workers.language.glossary import Term
+from workers.language.records import Transcript, Word
 from workers.media.weights import resolve
 from workers.media.whisper import Whisper
+from workers.stages.transcribe import listen
 
 ROOT = Path(__file__).parents[2]
+SILENT = (
+    sound.silence, sound.room, sound.typing, sound.clicks, sound.music, sound.beat, sound.fan, sound.beeps,
+)  # fmt: skip
+_CLOCK = re.compile(r"\b(\d{1,2})[.:](\d\d)\b")
 
 
-async def measure() -> list[dict[str, Any]]:
-    """One row for each sample."""
-    model = await asyncio.to_thread(resolve, "bundled", ROOT / "build" / "models")
-    embedder = Embedder()
-    async with Whisper(model, name="bundled") as whisper:
-        truths = sorted((ROOT / "samples").glob("*.truth.json"))
-        return [await _one(truth, whisper, embedder) for truth in truths]
+@cache
+def _normaliser() -> Callable[[str], str]:
+    normal: Callable[[str], str] = EnglishTextNormalizer()
+    return normal
 
 
-async def _one(truth_file: Path, whisper: Whisper, embedder: Embedder) -> dict[str, Any]:
-    truth = json.loads(truth_file.read_text())
-    name = truth_file.name.removesuffix(".truth.json")
-    file = next(path for path in truth_file.parent.glob(f"{name}.*") if path.suffix in {".mp4", ".mov", ".webm"})
-    sandbox = Sandbox(SandboxMode.BUBBLEWRAP)
-    container = sniff(file.read_bytes()[:HEAD_BYTES])
-    assert container is not None
-    began, cpu_before_s = time.monotonic(), _cpu_s()
-    with tempfile.TemporaryDirectory() as folder:
-        info = await probe(sandbox, file, container, limits=MediaLimits())
-        sound = await extract_audio(sandbox, file, info, Path(folder))
-        assert sound is not None
-        raw = await whisper.transcribe(sound.pcm)
-    heard = apply(raw, raw.speech)
-    said = sentences(heard.segments)
-    found = chapters(said, embedder.embed([one.text for one in said]), duration_s=info.duration_s)
-    normal = EnglishTextNormalizer()
-    reference = normal(" ".join(one["text"] for one in truth["transcript"]))
-    cuts_s, true_s = [one.start_s for one in found[1:]], [one["start_s"] for one in truth["steps"][1:]]
+def normal(text: str) -> list[str]:
+    """The words of a text as they are compared."""
+    return _CLOCK.sub(r"\1\2", _normaliser()(text)).split()
+
+
+def together(words: Sequence[str], other: Sequence[str]) -> list[str]:
+    """The words, with neighbours joined that the other text writes as one word."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] + word in other and joined[-1] not in other:
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def compared(said: str, heard: str) -> jiwer.WordOutput:
+    """How two texts differ, word by word."""
+    left, right = normal(said), normal(heard)
+    left, right = together(left, right), together(right, left)
+    return jiwer.process_words(" ".join(left), " ".join(right))
+
+
+def right_words(alignment: jiwer.WordOutput) -> set[int]:
+    """The places of those reference words that were heard rightly."""
     return {
-        "figure": name,
-        "words": len(reference.split()),
-        "wer": round(jiwer.wer(reference, normal(heard.text)), 4),
-        "chapters": len(found),
-        "true chapters": len(truth["steps"]),
-        "cuts within 5 s": f"{matches(cuts_s, true_s, 5.0)} of {len(true_s)}",
-        "cuts within 10 s": f"{matches(cuts_s, true_s, 10.0)} of {len(true_s)}",
-        "titles": " | ".join(one.title for one in found),
-        "wall_s": round(time.monotonic() - began, 1),
-        "cpu_s": round(_cpu_s() - cpu_before_s, 1),
+        place
+        for chunk in alignment.alignments[0]
+        if chunk.type == "equal"
+        for place in range(chunk.ref_start_idx, chunk.ref_end_idx)
     }
 
 
-def _cpu_s() -> float:
-    """CPU-seconds of this process and what it has waited for; the model's own process is not in it."""
-    total = 0.0
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        usage = resource.getrusage(who)
-        total += usage.ru_utime + usage.ru_stime
-    return total
+def mentions(text: str, terms: Sequence[Term]) -> dict[str, int]:
+    """How often each term stands in a text, exactly as it is written."""
+    counts = {one.term: len(re.findall(rf"(?<!\w){re.escape(one.term)}(?!\w)", text)) for one in terms}
+    return {term: count for term, count in counts.items() if count}
+
+
+@dataclass
+class Score:
+    """Sums over the clips of one kind."""
+
+    words: int = 0
+    errors: int = 0
+    mentions: int = 0
+    written: int = 0
+    made_wrong: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
+    sound_s: float = 0.0
+    starts_off_s: list[float] = field(default_factory=list)
+
+    def add(self, clip: clips.Clip, heard: Transcript) -> None:
+        """Count one clip."""
+        result = compared(clip.text, heard.text)
+        self.words += result.hits + result.substitutions + result.deletions
+        self.errors += result.substitutions + result.deletions + result.insertions
+        written = mentions(heard.text, clips.glossary())
+        for term, count in mentions(clip.text, clips.glossary()).items():
+            self.mentions += count
+            self.written += min(count, written.get(term, 0))
+
+    @property
+    def wer(self) -> str:
+        return f"{100 * self.errors / self.words:.2f} % ({self.errors} of {self.words})"
+
+    @property
+    def recall(self) -> str:
+        return f"{100 * self.written / self.mentions:.1f} % ({self.written} of {self.mentions})"
+
+
+def made_wrong(clip: clips.Clip, plain: Transcript, helped: Transcript) -> list[str]:
+    """Words outside of terms that were right without the glossary and are wrong with it."""
+    before, after = compared(clip.text, plain.text), compared(clip.text, helped.text)
+    left, right = before.references[0], after.references[0]
+    if left != right:  # joined differently: compare what both call one word
+        return [word for word in set(left) & set(right) if left.count(word) != right.count(word)]
+    of_terms = {word for one in clips.glossary() for word in normal(one.term)}
+    lost = right_words(before) - right_words(after)
+    return [left[place] for place in sorted(lost) if left[place] not in of_terms]
+
+
+def starts_off_s(clip: clips.Clip, starts_s: Sequence[float], words: Sequence[Word]) -> list[float]:
+    """How far the start of each sentence is from the truth, where its first word was heard."""
+    said = [[word.lower().strip(".,") for word in sentence.split()] for sentence in clip.sentences]
+    flat = [(word, number if place == 0 else None) for number, one in enumerate(said) for place, word in enumerate(one)]
+    heard = [word.text.lower().strip(".,") for word in words]
+    aligned = jiwer.process_words(" ".join(word for word, _ in flat), " ".join(heard)).alignments[0]
+    off_s = []
+    for chunk in aligned:
+        if chunk.type == "equal":
+            for step in range(chunk.ref_end_idx - chunk.ref_start_idx):
+                number = flat[chunk.ref_start_idx + step][1]
+                if number is not None:
+                    off_s.append(abs(words[chunk.hyp_start_idx + step].start_s - starts_s[number]))
+    return off_s
+
+
+class Remembering(Whisper):
+    """The real model, which is not asked twice for the same first hearing: with and without glossary share it."""
+
+    first: tuple[Path, Transcript] | None = None
+
+    async def transcribe(self, pcm: Path, **wanted: Any) -> Transcript:
+        """As `Whisper.transcribe`."""
+        if wanted.get("within"):
+            return await super().transcribe(pcm, **wanted)
+        if self.first is None or self.first[0] != pcm:
+            self.first = (pcm, await super().transcribe(pcm, **wanted))
+        return self.first[1]
+
+
+class Bench:
+    """One loaded model, and what is asked of it."""
+
+    def __init__(self, whisper: Whisper) -> None:
+        self.whisper = whisper
+
+    def cpu_s(self) -> float:
+        """CPU-seconds that the process of the model has used."""
+        times = psutil.Process(self.whisper.pid).cpu_times()
+        return float(times.user + times.system)
+
+    async def hear(self, pcm: Path, title: str, terms: Sequence[Term]) -> tuple[Transcript, float]:
+        """What the transcribe stage would keep, and what it cost."""
+        before_s = self.cpu_s()
+        heard, _ = await listen(self.whisper, pcm, title=title, language=None, terms=terms, report=lambda _: None)
+        return heard, self.cpu_s() - before_s
+
+    async def scores(self, which: str, noisy: bool) -> tuple[Score, Score]:
+        """All clips of a set without the glossary, and with it."""
+        plain, helped = Score(), Score()
+        for clip in clips.clips(which):
+            made = await asyncio.to_thread(clips.spoken, clip)
+            pcm = made.noisy if noisy else made.clean
+            without, first_s = await self.hear(pcm, clip.title, ())
+            with_terms, more_s = await self.hear(pcm, clip.title, clips.glossary())
+            plain.add(clip, without)
+            helped.add(clip, with_terms)
+            plain.cpu_s += first_s
+            helped.cpu_s += first_s + more_s
+            plain.sound_s += made.duration_s
+            helped.starts_off_s += starts_off_s(clip, made.starts_s, with_terms.words)
+            helped.made_wrong += made_wrong(clip, without, with_terms)
+        return plain, helped
+
+    async def invented(self) -> list[dict[str, Any]]:
+        """A minute of each sound in which nobody speaks."""
+        rows = []
+        for noise in SILENT:
+            pcm = sound.write_wav(clips.BUILD / f"{noise.__name__}.wav", noise(60.0, 1))
+            heard, _ = await self.hear(pcm, "A recording", clips.glossary())
+            rows.append(_row(f"words in a minute of {noise.__name__}", len(heard.words), "0", not heard.words))
+        return rows
+
+    async def word_starts(self) -> list[float]:
+        """How far the start of every word of the one recording is from the truth whose words have known times."""
+        pcm = sound.write_wav(clips.BUILD / "instructions.wav", sound.instructions())
+        heard, _ = await self.hear(pcm, "", ())
+        truth = sound.instructions_truth()
+        one = clips.Clip(0, "", False, tuple(word.text for word in truth), ())
+        return starts_off_s(one, [word.start_s for word in truth], heard.words)
+
+
+def _row(figure: str, value: object, target: str = "", met: bool | None = None) -> dict[str, Any]:
+    return {"figure": figure, "value": value, "target": target, "met": "" if met is None else "yes" if met else "NO"}
+
+
+def _of(kind: str, limit: float, plain: Score, helped: Score) -> list[dict[str, Any]]:
+    never_worse = helped.errors <= plain.errors and helped.written >= plain.written
+    wrong = helped.made_wrong
+    said, minutes = helped.words, plain.sound_s / 60
+    return [
+        _row(f"word errors, {kind}, glossary", helped.wer, f"<= {limit:.0f} %", helped.errors <= limit / 100 * said),
+        _row(f"word errors, {kind}, without", plain.wer, "not better", never_worse),
+        _row(f"terms as written, {kind}, glossary", helped.recall, ">= 90 %", helped.written >= 0.9 * helped.mentions),
+        _row(f"terms as written, {kind}, without", plain.recall),
+        _row(f"common words made wrong, {kind}", " ".join([str(len(wrong)), *wrong]), "0", not wrong),
+        _row(f"CPU-s a minute of sound, {kind}", f"{helped.cpu_s / minutes:.1f}, without {plain.cpu_s / minutes:.1f}"),
+    ]  # fmt: skip
+
+
+def _starts(what: str, off_s: Sequence[float]) -> dict[str, Any]:
+    middle_s, most_s = median(off_s), float(np.quantile(off_s, 0.95))
+    value = f"{1000 * middle_s:.0f} / {1000 * most_s:.0f} ms ({len(off_s)})"
+    return _row(f"word start, median / p95, {what}", value, "<= 150 / 400 ms", middle_s <= 0.15 and most_s <= 0.4)
+
+
+async def measure(which: str = "held", beam: int = 1) -> list[dict[str, Any]]:
+    """One row for each figure; the clips are spoken first where they are not there yet."""
+    model = await asyncio.to_thread(resolve, "bundled", ROOT / "build" / "models")
+    async with Remembering(model, name="bundled", beam=beam) as whisper:
+        bench = Bench(whisper)
+        clean, noisy = await bench.scores(which, noisy=False), await bench.scores(which, noisy=True)
+        return [
+            *_of("clean", 2, *clean),
+            *_of("noisy", 6, *noisy),
+            *await bench.invented(),
+            _starts("first of a sentence, clean", clean[1].starts_off_s),
+            _starts("first of a sentence, noisy", noisy[1].starts_off_s),
+            _starts("every word of one clip", await bench.word_starts()),
+        ]
+
+
+def main() -> None:
+    """Measure, print, and write JSON where asked to."""
+    given = argparse.ArgumentParser(description="How right the words are.")
+    given.add_argument("--set", choices=["held", "tune"], default="held")
+    given.add_argument("--beam", type=int, default=1)
+    given.add_argument("--json", type=Path, default=ROOT / "build" / "words.json")
+    options = given.parse_args()
+    rows = asyncio.run(measure(options.set, options.beam))
+    print_table(rows)
+    options.json.parent.mkdir(exist_ok=True)
+    options.json.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":
-    for line in asyncio.run(measure()):
-        print(line)
+    main()

@@ -91,7 +91,7 @@ class _Heard:
     """Some words in a row, as they were heard: what is compared with the forms of the glossary."""
 
     def __init__(self, words: Sequence[Word], is_common: IsCommon) -> None:
-        self.bare = [_letters(word.text) for word in words]
+        self.bare = [bare(word.text) for word in words]
         self.letters = "".join(self.bare)
         self.sound = sound(self.letters)
         self.whole = all(self.bare) and not any(word.text[-1] in ".,;:?!" for word in words[:-1])
@@ -100,8 +100,13 @@ class _Heard:
         self.probability = fmean(word.probability for word in words)
 
 
-def hotwords_for(text: str, terms: Iterable[Term], *, at_most: int = HOTWORDS_AT_MOST) -> tuple[str, ...]:
-    """The few terms that `text` (a title, a request, a first transcript) makes likely, best first."""
+def hotwords_for(
+    text: str, terms: Iterable[Term], *, at_most: int = HOTWORDS_AT_MOST, least: float = ALIKE
+) -> tuple[str, ...]:
+    """The few terms that `text` (a title, a request, a first transcript) makes likely, best first.
+
+    `least` (0..1) is how much alike some words of the text must be to a term.
+    """
     forms = _Forms(terms)
     words = [Word(0, 0, word) for word in text.split()]
     best: dict[str, float] = {}
@@ -110,7 +115,7 @@ def hotwords_for(text: str, terms: Iterable[Term], *, at_most: int = HOTWORDS_AT
             heard = _Heard(words[at : at + size], lambda _: True)
             for form in [*forms.same(heard.letters), *forms.near(heard.letters, heard.sound, size)]:
                 best[form.term] = max(best.get(form.term, 0.0), _alike(heard.letters, heard.sound, form))
-    ranked = sorted((-alike, term) for term, alike in best.items() if alike >= ALIKE)
+    ranked = sorted((-alike, term) for term, alike in best.items() if alike >= least)
     return tuple(term for _, term in ranked[:at_most])
 
 
@@ -132,16 +137,6 @@ def correct(
         corrections += changes
         segments.append(segment_of(words, segment) if changes else segment)
     return replace(transcript, segments=tuple(segments)), corrections
-
-
-def keep_the_better(plain: Transcript, biased: Transcript) -> Transcript:
-    """`biased` (heard with hotwords), unless it lost words, repeated itself or was cut by guards: then `plain`.
-
-    Both after guards, of the same clip. Hotwords change a few words of a clip, never their number by a tenth.
-    """
-    before, after = len(plain.words), len(biased.words)
-    harmed = after < 0.95 * before or after > 1.1 * before or len(biased.removed) > len(plain.removed)
-    return plain if harmed else biased
 
 
 def _corrected(words: Sequence[Word], forms: _Forms, is_common: IsCommon) -> tuple[list[Word], list[Correction]]:
@@ -220,7 +215,7 @@ def _alike(letters: str, key: str, form: _Form) -> float:
     if letters == form.letters:
         return 1.0
     by_sound = _ratio(key, form.sound)
-    if not letters or 0.6 * by_sound + 0.4 < ALIKE:
+    if not letters:
         return 0.0
     return 0.99 * (0.6 * by_sound + 0.4 * _ratio(letters, form.letters))
 
@@ -267,13 +262,14 @@ def _forms(term: Term) -> list[_Form]:
     given = [(text, True) for text in term.sounds_like]
     forms = []
     for text, is_given in [(term.term, False), *given]:
-        letters = "".join(map(_letters, text.split()))
+        letters = "".join(map(bare, text.split()))
         if letters:
             forms.append(_Form(term.term, letters, sound(letters), len(text.split()), is_given))
     return forms
 
 
-def _letters(text: str) -> str:
+def bare(text: str) -> str:
+    """The letters and digits of a text, lower case and without accents: what is compared."""
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     return "".join(character for character in plain.lower() if character.isalnum())
 

@@ -12,13 +12,13 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from infra.errors import Misconfigured, Rejected, Transient
-from workers.language.records import Transcript
+from workers.language.records import Span, Transcript
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT_ENVIRONMENT = (
@@ -114,13 +114,15 @@ class Whisper:
         *,
         language: str | None = None,
         hotwords: tuple[str, ...] = (),
+        within: Sequence[Span] = (),
         on_progress: Callable[[float], None] | None = None,
     ) -> Transcript:
         """What is said in `pcm` (16 kHz mono s16 WAV), before any guard; no speech gives no segments.
 
         `language` is an ISO 639-1 code, None detects it on the first speech. `hotwords` are a handful of terms
-        to expect. `on_progress` gets 0..1. Raises Rejected when the file is no such PCM or the language is
-        unknown, Transient when the child died, hung or failed. A cancelled call leaves the others alone.
+        to expect. `within` names stretches of speech (start_s, end_s); nothing else is heard then. `on_progress`
+        gets 0..1. Raises Rejected when the file is no such PCM or the language is unknown, Transient when the child
+        died, hung or failed. A cancelled call leaves the others alone.
         """
         child = await self._started()
         number = next(self._numbers)
@@ -129,6 +131,7 @@ class Whisper:
             "pcm": os.fspath(_absolute(pcm)),
             "language": language,
             "hotwords": list(hotwords),
+            "within": list(within),
             "beam": self.beam,
         }
         child.expect(number)

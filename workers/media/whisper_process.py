@@ -3,7 +3,7 @@
 It reads one JSON line per request from stdin and writes JSON lines to what was its stdout:
 
     {"ready": true, "device": "cpu"}                                            once, after loading
-    {"id": 7, "pcm": PATH, "language": "en"|null, "hotwords": [..], "beam": 1}  request
+    {"id": 7, "pcm": PATH, "language": "en"|null, "hotwords": [..], "within": [], "beam": 1}  request
     {"id": 7, "progress": 0.42}                                                 any number
     {"id": 7, "transcript": {...}} | {"id": 7, "rejected": CODE, "sentence": ..}
         | {"id": 7, "failed": REPR, "detail": TRACEBACK}                        the end
@@ -161,7 +161,7 @@ class Model:
                 "Please choose another language, or let it be detected.",
             }
             return
-        speech = heard_speech(samples)
+        speech = [(start_s, end_s) for start_s, end_s in request["within"]] or heard_speech(samples)
         if not speech:
             yield {"transcript": Transcript(model=self.name).to_json()}
             return
@@ -175,7 +175,7 @@ class Model:
             info.language, float(info.language_probability), tuple(segments), model=self.name, speech=tuple(speech)
         )
         missed = unheard(apply(heard, speech).words, speech)
-        if missed:
+        if missed and not request["within"]:
             again, _ = self._decode(samples, missed, request | {"language": info.language})
             heard = replace(heard, segments=filled(heard.segments, list(again), missed))
         yield {"transcript": heard.to_json()}

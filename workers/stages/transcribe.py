@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from capture import glossary
 from capture import service as capture
-from capture.models import Recording
 from infra.database import Work
 from workers.language.captions import cues, lint, to_webvtt
-from workers.language.glossary import Correction, Term, correct, hotwords_for, keep_the_better
+from workers.language.glossary import Correction, Term, correct
 from workers.language.guards import apply
 from workers.language.records import Transcript
+from workers.language.rehearing import rehearing, with_terms
 from workers.language.sentences import cut_at_sentences
 from workers.media.weights import common_words
+from workers.media.whisper import Whisper
 from workers.workbench import Task, Workbench
 
 # The sound pass takes about this share of the stage.
 _SOUND_SHARE = 0.05
+# And the first hearing this share of the rest, where a second one may follow.
+_FIRST_SHARE = 0.75
 
 
 async def run(bench: Workbench, task: Task) -> None:
@@ -29,12 +31,19 @@ async def run(bench: Workbench, task: Task) -> None:
     recording, info = await bench.recording(task)
     async with bench.work() as work:
         terms = [Term(one.term, tuple(one.sounds_like)) for one in await glossary.list_terms(work)]
+    corrections: list[Correction] = []
     async with bench.sound(recording, info, lambda done: task.report(done * _SOUND_SHARE)) as sound:
         if sound is None:
             heard = Transcript(language=recording.language)
         else:
-            heard = await _listen(bench, recording, sound.pcm, terms, task.report)
-    heard, corrections = await asyncio.to_thread(partial(_written_right, bench.whisper.model, heard, terms))
+            heard, corrections = await listen(
+                bench.whisper,
+                sound.pcm,
+                title=recording.title,
+                language=recording.language,
+                terms=terms,
+                report=lambda done: task.report(_SOUND_SHARE + done * (1 - _SOUND_SHARE)),
+            )
     heard = replace(heard, segments=cut_at_sentences(heard.segments))
     shown = cues(heard.segments, info.duration_s)
 
@@ -52,28 +61,32 @@ async def run(bench: Workbench, task: Task) -> None:
     await bench.publish(task, change)
 
 
-async def _listen(
-    bench: Workbench, recording: Recording, pcm: Path, terms: list[Term], report: Callable[[float], None]
-) -> Transcript:
-    """What is said, after the guards. A clip that names terms of the glossary is heard a second time for them."""
+async def listen(
+    whisper: Whisper,
+    pcm: Path,
+    *,
+    title: str,
+    language: str | None,
+    terms: Sequence[Term],
+    report: Callable[[float], None],
+) -> tuple[Transcript, list[Correction]]:
+    """What is said in `pcm` after the guards, with `terms` as the company writes them, and every change for that.
 
-    async def once(hotwords: tuple[str, ...], done: float, share: float) -> Transcript:
-        raw = await bench.whisper.transcribe(
-            pcm,
-            language=recording.language,
-            hotwords=hotwords,
-            on_progress=lambda part: report(done + part * share),
-        )
-        return apply(raw, raw.speech)
-
-    plain = await once((), _SOUND_SHARE, (1 - _SOUND_SHARE) / (2 if terms else 1))
-    hotwords = hotwords_for(f"{recording.title} {plain.text}", terms)
-    if not hotwords:
-        return plain
-    return keep_the_better(plain, await once(hotwords, 0.5, 0.5))
+    Sentences that sound like a term are heard a second time with it in mind (why not all, and what it costs:
+    docs/decisions/0008). `report` hears the share done, 0 to 1. Raises as `Whisper.transcribe` does.
+    """
+    raw = await whisper.transcribe(pcm, language=language, on_progress=lambda done: report(done * _FIRST_SHARE))
+    heard = apply(raw, raw.speech)
+    asked = await asyncio.to_thread(rehearing, heard, title, terms)
+    changes: list[Correction] = []
+    if asked.speech:
+        again = await whisper.transcribe(pcm, language=heard.language, hotwords=asked.hotwords, within=asked.speech)
+        heard, changes = with_terms(heard, apply(again, asked.speech), asked)
+    heard, corrected = await asyncio.to_thread(_written_right, whisper.model, heard, terms)
+    return heard, sorted([*changes, *corrected], key=lambda change: change.start_s)
 
 
-def _written_right(model: Path, heard: Transcript, terms: list[Term]) -> tuple[Transcript, list[Correction]]:
+def _written_right(model: Path, heard: Transcript, terms: Sequence[Term]) -> tuple[Transcript, list[Correction]]:
     """Terms as the company writes them; what was changed is marked for the reviewer."""
     if not terms:
         return heard, []

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from workers.language.glossary import Term, correct, hotwords_for, keep_the_better, sound
-from workers.language.records import Removed, Transcript, Word, segment_of
+from workers.language.glossary import Term, correct, hotwords_for, sound
+from workers.language.records import Transcript, Word, segment_of
 from workers.media import weights
 
 TERMS = [
@@ -141,16 +140,6 @@ def test_a_glossary_of_thousands_touches_no_everyday_text(everyday: frozenset[st
         0.45,
     )
     assert correct(said, many, is_common=everyday.__contains__) == (said, [])
-
-
-def test_a_pass_with_hotwords_that_lost_words_is_not_kept() -> None:
-    plain = transcript("Open the Zintara dashboard. " * 10)
-    good = transcript("Open the Zentara dashboard. " * 10)
-    assert keep_the_better(plain, good) is good
-    assert keep_the_better(plain, transcript("Open the Zentara dashboard. " * 8)) is plain
-    assert keep_the_better(plain, transcript("Open the Zentara dashboard. " * 12)) is plain
-    guarded = replace(good, removed=(Removed(0, 1, "Zentara", "loop"),))
-    assert keep_the_better(plain, guarded) is plain
 
 
 def test_an_empty_glossary_or_transcript_is_no_trouble() -> None:

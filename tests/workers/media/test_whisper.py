@@ -108,6 +108,12 @@ async def test_a_hotword_is_heard_where_the_plain_pass_hears_something_else(tiny
     assert len(biased.words) == len(plain.words)
 
 
+async def test_only_the_stretches_asked_for_are_heard(tiny: Whisper, spoken: Path) -> None:
+    again = await tiny.transcribe(spoken, language="en", within=[(4.096, 6.24)])
+    assert _plain(again.text) == "then press the green button to save the file"
+    assert again.speech == ((4.096, 6.24),)
+
+
 async def test_two_clips_at_once_take_turns_and_say_the_same(tiny: Whisper, spoken: Path) -> None:
     first, second = await asyncio.gather(tiny.transcribe(spoken), tiny.transcribe(spoken))
     assert first == second
@@ -173,7 +179,7 @@ class Skipping(whisper_process.Model):
 
 def test_speech_that_got_no_words_is_listened_to_again(spoken: Path) -> None:
     model = Skipping(weights.resolve("tiny.en", Path()))
-    *_, answer = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "beam": 1})
+    *_, answer = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "within": [], "beam": 1})
     raw = Transcript.from_json(answer["transcript"])
     heard = guards.apply(raw, raw.speech)
     truth = " ".join(word.text for word in sound.instructions_truth())
@@ -185,7 +191,7 @@ def test_speech_that_got_no_words_is_listened_to_again(spoken: Path) -> None:
 def test_speech_that_got_its_words_is_listened_to_once(spoken: Path) -> None:
     model = Skipping(weights.resolve("tiny.en", Path()))
     model.heard.append([])  # does not skip
-    *_, _ = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "beam": 1})
+    *_, _ = model.transcribe({"pcm": str(spoken), "language": "en", "hotwords": [], "within": [], "beam": 1})
     assert len(model.heard) == 2
 
 
@@ -337,7 +343,7 @@ def test_the_child_ends_when_its_input_ends_even_in_the_middle_of_a_clip(long: P
         assert child.stdin
         assert child.stdout
         assert "ready" in child.stdout.readline()
-        child.stdin.write(f'{{"id": 1, "pcm": "{long}", "language": null, "hotwords": [], "beam": 1}}\n')
+        child.stdin.write(f'{{"id": 1, "pcm": "{long}", "language": null, "hotwords": [], "within": [], "beam": 1}}\n')
         child.stdin.flush()
         assert "progress" in child.stdout.readline()
         child.stdin.close()
