@@ -37,17 +37,27 @@ _STRONG: Final = _words(
     reorder repair replace reply report request reserve reset resolve restart restock restore return review
     revoke rinse rotate route run sanitise sanitize save scan schedule screw seal search secure select send
     separate set share sharpen ship shut sign silence sort split spray stack stamp staple start stop store
-    submit swap sweep switch tag take tare test tighten tip top transfer translate trim turn type unblock
+    submit swap sweep switch tag take tare test tighten tip transfer translate trim turn type unblock
     undo unlock unpack unplug unscrew update upgrade upload vacuum validate vent verify wash water weigh wipe
-    wrap write zero bleed jack splice"""
+    wrap write zero bleed jack splice bend bind brush carry catch chalk chop clamp cook cool cross dip dock drag drill
+    drive drop duplicate dust examine expand extend fetch flip fold grab grind hammer hook insert iron jog knead knock
+    lean listen paste peel phone place plant plug punch rake reduce refresh rehearse retighten roll rub sew shake
+    shape sharpen slice slide snip soak spread squeeze steer stir strip swirl taste thread tie tilt touch tread tune
+    twist unhook unload unwind wind"""
 )
-_WEAK: Final = _words("click do get give go have keep let look make open press put see tap use")
+_WEAK: Final = _words("click do get give go keep let look make open press put see tap use")
 VERBS: Final = _STRONG | _WEAK
 _LABEL_VERBS: Final = _words("choose click hit pick press select tap tick")
 _DETERMINERS: Final = _words("a an any each every my new our the these this those your")
 _VAGUE: Final = _words(
-    "another anything both everything it more one ones other others some something them thing things"
+    "another anything both everything it mine more one ones other others ours some something them thing things yours"
 )
+_LEANING: Final = _words("her his its their")
+_NO_OBJECT: Final = _words(
+    """after ahead around as at back before by clockwise during from forward halfway outside straight till under until
+    upwards within"""
+)
+_PRONOUNS: Final = _words("her him it me sure them us you")
 _NOT_OBJECTS: Final = _words("it this that them these those here there sure a an the to")
 
 _GERUND: Final = re.compile(r"^([a-z]+?)(?:([bdfglmnprt])\2)?ing$")
@@ -69,11 +79,16 @@ _INSIDE: Final = re.compile(
 )
 _CLAUSE_END: Final = re.compile(
     r"[,.;:!?()]|\s(?:and|or|but|so|because|before|after|when|while|until|if|then|which|that|where|as|unless|"
-    r"who|whose|is|are|was|will|can|you|we|i|they|it's)\s"
+    r"who|whose|since|what|how|why|whether|till|like|than|instead|meanwhile|otherwise|you|we|i|they|it's|he|she)\s"
+)
+_FINITE: Final = re.compile(
+    r"^[^,.;:!?()]*?\s(?:is|are|was|were|will|can|has|have|had|does|did|goes|comes|gets|makes|takes|finds|says|needs|"
+    r"gives|wants|means|should|must|isn't|aren't|doesn't|don't|won't|can't)\s"
 )
 _TAIL: Final = re.compile(
     r"\s(?:in|on|at|with|by|to|from|into|for|of|the|a|an|your|our|my|its|their|this|these|and|or|under|over|"
-    r"again|now|first|here|there|up|out|off|all|one|two|very|using|through|only|both|[a-z]{3,}ly)$"
+    r"again|now|first|here|there|up|out|off|all|one|two|three|four|five|six|seven|eight|nine|ten|very|using|through|only|"
+    r"both|if|instead|meanwhile|too|otherwise|anyway|[a-z]{3,}ly)$"
 )
 _PLACE: Final = re.compile(r"\s(?:in|on|at|with|by|from|into|for|under|through|using|until|near|next to|to)\s")
 _VAGUE_PLACE: Final = re.compile(
@@ -84,7 +99,8 @@ _WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
 _STOP: Final = _words(
     """a an and are as at be been before but by can do for from get go has have here how i if in into is it its
     it's just let's make me my no not now of off ok okay on one or our out over so some step sure that the
-    their them then there these they this to two up us use we what when where which will with you your you're"""
+    their them then there these they this to two up us use we what when where which will with you your you're
+    away back down together"""
 )
 
 
@@ -186,6 +202,10 @@ def _strength(phrase: str) -> float:
         strength -= 0.3  # "press forward": the name of a button, not a thing
     if _VAGUE.intersection(words):
         strength -= 0.3
+    if words[0] in _NO_OBJECT:
+        strength -= 0.4  # "push from the inside": what is pushed was said before
+    if words[0] in _LEANING:
+        strength -= 0.2
     return max(strength, 0.1)
 
 
@@ -199,9 +219,12 @@ def _verb_phrase(text: str, *, gerund: bool) -> str | None:
         return None
     rest = text[first.end() :]
     end = _CLAUSE_END.search(rest + " ")
+    subject = _FINITE.match(rest + " ")
+    if subject and (end is None or subject.end() <= end.start() + 1):
+        return None  # "clear ice is the worst": what looked like an order is what the sentence is about
     rest = rest[: end.start()] if end else rest
     words = rest.split()
-    if not words or (words[0] in _NOT_OBJECTS and len(words) < 2) or words[0] in {"it", "sure", "them"}:
+    if not words or (words[0] in _NOT_OBJECTS and len(words) < 2) or words[0] in _PRONOUNS:
         return None
     return _fit(_VAGUE_PLACE.sub("", f"{verb} {' '.join(words)}"))
 
@@ -237,7 +260,7 @@ def _opening_clause(text: str) -> str:
     lead = _LEAD_IN.match(plain.lower())
     if lead and len(plain) - lead.end() > 8:
         plain = plain[lead.end() :]
-    clause = re.split(r"[,.;:!?。、！？]", plain, maxsplit=1)[0]
+    clause = re.split(r"[,.;:!?。、！？]|\s(?:so|because|since|but|which)\s", plain, maxsplit=1)[0]
     return _fit(clause) or _fit(plain)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from workers.language.records import Sentence
 from workers.language.titles import LONGEST, title, titles
@@ -26,6 +30,19 @@ def _said(*texts: str) -> list[Sentence]:
 )
 def test_a_step_is_named_by_its_verb_and_object(said: str, expected: str) -> None:
     assert title(_said(said)) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Clear ice is the treacherous one. Keep the jet flat.", "Keep the jet flat"),
+        ("Write down what is nearly empty. Count the kegs.", "Count the kegs"),
+        ("Press them. Push from the inside. Clamp the bar in the vise.", "Clamp the bar in the vise"),
+        ("Look for the project number instead.", "Look for the project number"),
+    ],
+)
+def test_a_subject_a_half_sentence_and_a_verb_without_object_name_nothing(said: str, expected: str) -> None:
+    assert title(_said(*re.findall(r"[^.]+\.", said))) == expected
 
 
 def test_words_that_set_the_chapter_apart_win() -> None:
@@ -57,3 +74,21 @@ def test_a_long_step_is_cut_between_words() -> None:
 @pytest.mark.parametrize("said", ["Öffnen Sie das Portal und wählen Sie Bericht.", "レポートを開いてください。" * 9])
 def test_other_languages_get_their_first_clause(said: str) -> None:
     assert said.startswith(title(_said(said)))
+
+
+WORDS = """open close the a your printer, report. hydraulic accumulator it is and then because now once press button.
+    with under replacement conveyor so that we you should Müller's don't 24 valve, uploading by how to"""
+words = some.sampled_from(WORDS.split())
+spoken = some.lists(some.lists(words, min_size=1, max_size=25).map(" ".join), min_size=1, max_size=5)
+
+
+@given(some.lists(spoken, min_size=1, max_size=6))
+def test_titles_differ_fit_a_line_and_cut_no_word(chapters: list[list[str]]) -> None:
+    named = titles([_said(*texts) for texts in chapters])
+    assert len({name.casefold() for name in named}) == len(chapters)
+    for name, texts in zip(named, chapters, strict=True):
+        assert 0 < len(name) <= LONGEST
+        bare = re.sub(r" \(\d+\)$", "", name).casefold()
+        known = {word.strip(".,") for word in " ".join(texts).casefold().split()}
+        known |= {"upload"}  # what "by uploading" becomes
+        assert re.fullmatch(r"part \d+", bare) or set(bare.split()) <= known
