@@ -74,7 +74,7 @@ def _with_terms(segment: Segment, again: Sequence[Word], asked: Rehearing) -> tu
 
 def _names_a_term(old: Sequence[Word], new: Sequence[Word], hotwords: Iterable[str]) -> bool:
     """A term may have been heard as up to four words ("pal it pro is"), but no sentence may come or go."""
-    named = any(term in _text(new) and term not in _text(old) for term in hotwords)
+    named = any(term in _text(new) for term in hotwords)
     return named and -3 <= len(new) - len(old) <= 1
 
 

@@ -84,8 +84,9 @@ def test_words_that_were_heard_rightly_are_never_touched(everyday: frozenset[str
 
 
 def test_common_words_change_only_where_the_model_doubted_them(everyday: frozenset[str]) -> None:
-    for probability, expected in ((0.95, "Open the sales force page."), (0.4, "Open the Salesforce page.")):
-        heard = transcript("Open the sales force page.", probability)
+    said = "Open the sales force page."
+    for probability, expected in ((0.95, said), (0.7, said), (0.4, "Open the Salesforce page.")):
+        heard = transcript(said, probability)
         assert correct(heard, TERMS, is_common=everyday.__contains__)[0].text == expected
 
 

@@ -54,6 +54,11 @@ def test_words_keep_their_times() -> None:
     assert old.start_s <= new.start_s <= new.end_s <= old.end_s
 
 
+def test_a_term_that_comes_out_of_nothing_is_not_taken() -> None:
+    again = heard("Open the Zintara page now Zentara.", "Close the Zentara valve.", "Write it into Zentara.")
+    assert with_terms(BEFORE, again, ASKED) == (BEFORE, [])
+
+
 def test_a_word_that_is_only_written_large_stays() -> None:
     before = heard("Two teams are here now.", "Close the valve.", "Stop.")
     again = heard("Two Teams are here now.", "Close the valve.", "Stop.")
