@@ -114,7 +114,7 @@ def hotwords_for(
         for at in range(len(words) - size + 1):
             heard = _Heard(words[at : at + size], lambda _: True)
             for form in [*forms.same(heard.letters), *forms.near(heard.letters, heard.sound, size)]:
-                best[form.term] = max(best.get(form.term, 0.0), _alike(heard.letters, heard.sound, form))
+                best[form.term] = max(best.get(form.term, 0.0), _alike(heard.letters, heard.sound, form, least))
     ranked = sorted((-alike, term) for term, alike in best.items() if alike >= least)
     return tuple(term for _, term in ranked[:at_most])
 
@@ -210,12 +210,12 @@ def _is_the_term(heard: _Heard, form: _Form) -> bool:
     return len(heard.bare) != form.words and heard.least < DOUBTED
 
 
-def _alike(letters: str, key: str, form: _Form) -> float:
-    """0..1 from sound (0.6) and letters (0.4); 1 only for the same letters."""
+def _alike(letters: str, key: str, form: _Form, least: float = ALIKE) -> float:
+    """0..1 from sound (0.6) and letters (0.4); 1 only for the same letters, 0 for all that stays below `least`."""
     if letters == form.letters:
         return 1.0
     by_sound = _ratio(key, form.sound)
-    if not letters:
+    if not letters or 0.6 * by_sound + 0.4 < least:
         return 0.0
     return 0.99 * (0.6 * by_sound + 0.4 * _ratio(letters, form.letters))
 
