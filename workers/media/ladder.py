@@ -1,7 +1,7 @@
 """Which renditions a recording gets, and how large everything is. Pure.
 
-Rates: `research/pipeline.md` §2.3 (capped CRF, 2 s groups of pictures); 30 frames a second is the cap, because
-frames of a still screen are nearly free and faster motion teaches nothing in a how-to.
+Capped constant quality as Opencast and PeerTube do it, key frames two seconds apart; 30 frames a second is the cap,
+because faster motion teaches nothing in a how-to.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Plan:
     kept: str | None
     """Name of the rendition that keeps the source's picture as it is, when there is one."""
     fps: Fraction
+    """The most frames a second; one that repeats the last is left out."""
     sheet: Sheet
     poster_step_s: float
 
@@ -84,7 +85,7 @@ def displayed(info: MediaInfo) -> tuple[int, int]:
 
 
 def output_fps(video: VideoStream | None) -> Fraction:
-    """A constant rate of at most 30: the source's own when it is steady, its half when that is steady."""
+    """The most frames a second, at most 30: the source's own when it is steady, its half when that is steady."""
     if video is None:
         return Fraction(10)
     for rate in (video.rate, video.rate / 2):
