@@ -198,7 +198,8 @@ def _score(heard: _Heard, form: _Form) -> float:
         return alike
     if len(heard.bare) == 1:  # a common word, however doubted, is more likely itself than a rare name
         return 0.0
-    return alike if heard.probability < DOUBTED or heard.sound == form.sound else 0.0
+    sounds_as_told = form.given and heard.sound == form.sound
+    return alike if heard.probability < DOUBTED or sounds_as_told else 0.0
 
 
 def _is_the_term(heard: _Heard, form: _Form) -> bool:

@@ -90,6 +90,13 @@ def test_common_words_change_only_where_the_model_doubted_them(everyday: frozens
         assert correct(heard, TERMS, is_common=everyday.__contains__)[0].text == expected
 
 
+def test_everyday_words_that_sound_just_like_a_term_stay_unless_doubted(everyday: frozenset[str]) -> None:
+    said = "Put it on stand by mode."
+    for probability, expected in ((0.7, said), (0.4, "Put it on Standbie mode.")):
+        heard = transcript(said, probability)
+        assert correct(heard, [Term("Standbie")], is_common=everyday.__contains__)[0].text == expected
+
+
 def test_without_a_vocabulary_only_doubted_words_change() -> None:
     sure = transcript("Open the zantar page in the sales force.", 0.95)
     assert correct(sure, TERMS)[0] == sure
