@@ -32,12 +32,12 @@ USUAL_RECORDING_S: Final = 150.0
 VARIANCE: Final = 0.7  # how far sentences of one topic lie from their mean (squared; MiniLM on tests/bench/howto)
 
 # The three numbers of the decision, chosen by cross-validation inside the tuning part.
-WHOLE: Final = 0.25  # a recording stays whole when it is about one thing with at least this probability
-WORTH: Final = 0.25  # a cut must be worth this much: `PLACE` parts its own probability, the rest that within `NEAR_S`
+WHOLE: Final = 0.2  # a recording stays whole when it is about one thing with at least this probability
+WORTH: Final = 0.3  # a cut must be worth this much: `PLACE` parts its own probability, the rest that within `NEAR_S`
 PLACE: Final = 0.3
 
 CLUES: Final = (
-    "pause", "screen", "announces", "time", "condition", "leans", "pronouns", "orders", "contrast", "looks ahead",
+    "pause", "screen", "announces", "time", "condition", "leans", "pronouns", "orders", "looks ahead",
     "central", "done",
 )  # fmt: skip
 
@@ -56,12 +56,12 @@ class Weights:
 
 
 FITTED: Final = Weights(
-    turn=(1.88, 2.057, 1.924, 1.45, -1.359, -0.751, -0.329, 1.237, 0.404, -3.681, 2.011, -2.916, -9.976),
-    chapter=(-4.049, -3.43, -2.562, -4.399, -3.299),
+    turn=(1.888, 2.075, 1.724, 1.438, -1.387, -0.787, -0.33, 1.182, -3.731, 2.168, -2.919, -9.956),
+    chapter=(-4.022, -3.39, -2.424, -4.362, -3.279),
 )
 FITTED_BLIND: Final = Weights(
-    turn=(1.806, 0.0, 2.121, 1.088, -1.355, -1.06, -0.359, 1.332, 0.574, -3.553, 2.183, -3.117, -9.28),
-    chapter=(-3.95, -3.429, -2.392, -4.823, -3.181),
+    turn=(1.783, 0.0, 1.82, 1.074, -1.38, -1.124, -0.353, 1.264, -3.594, 2.351, -3.069, -9.325),
+    chapter=(-3.92, -3.396, -2.24, -4.822, -3.212),
 )
 """For recordings without a known change of the screen: not looked for yet, or nothing changes."""
 
@@ -167,7 +167,6 @@ def turn_clues(sentences: Sequence[Sentence], vectors: NDArray[np.float32], scen
         _matches(_LEANS, texts),
         np.array([len(_PRONOUN.findall(" ".join(text.split()[:6]))) for text in texts], dtype=float),
         np.array([orders[at + 1 : at + 4].mean() if at + 1 < len(texts) else 0.0 for at in range(len(texts))]),
-        _contrasts(rows),
         _looks_ahead(rows),
         rows @ whole / max(float(np.linalg.norm(whole)), 1e-9),
         np.append(0.0, [_DONE.search(text) is not None for text in texts[:-1]]),
@@ -190,18 +189,6 @@ def _scenes(sentences: Sequence[Sentence], scene_changes_s: Sequence[float]) -> 
     changed = np.zeros(len(sentences))
     changed[[int(np.argmin(row)) for row in away_s if row.min() <= SCENE_S]] = 1.0
     return changed
-
-
-def _contrasts(rows: Floats) -> Floats:
-    """Return how the 2 to 6 sentences before each differ from as many after, beside other places nearby."""
-    contrasts = []
-    for width in range(2, 7):
-        apart = np.zeros(len(rows))
-        for at in range(1, len(rows)):
-            apart[at] = 1.0 - _cosine(rows[max(0, at - width) : at].sum(axis=0), rows[at : at + width].sum(axis=0))
-        contrasts.append(apart - [apart[max(1, at - 6) : at + 7].mean() for at in range(len(rows))])
-    mean: Floats = np.mean(contrasts, axis=0)
-    return mean
 
 
 def _looks_ahead(rows: Floats) -> Floats:

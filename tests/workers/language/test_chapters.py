@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from numpy.typing import NDArray
 
-from workers.language.chapters import LEAD_S, MINIMUM_S, boundaries, chapters
+from workers.language.chapters import LEAD_S, MINIMUM_S, boundaries, chapters, probabilities
 from workers.language.records import Sentence
 
 
@@ -133,6 +133,20 @@ def test_hints_alone_make_no_chapter() -> None:
     assert cuts == []
 
 
+def test_probabilities_are_those_of_all_ways_counted_one_by_one() -> None:
+    count = 6
+    table = np.triu(np.random.default_rng(3).normal(size=(count + 1, count + 1)), 1)
+    table[np.tril_indices(count + 1)] = table[1, 2] = -np.inf  # a chapter of the second sentence alone is not allowed
+    odds = {}
+    for turns in range(count):
+        for cuts in combinations(range(1, count), turns):
+            odds[cuts] = np.exp(sum(table[way] for way in pairwise([0, *cuts, count])))
+    expected = [sum(odd for cuts, odd in odds.items() if at in cuts) / sum(odds.values()) for at in range(count)]
+    probable, whole = probabilities(table)
+    assert probable == pytest.approx(expected)
+    assert whole == pytest.approx(odds[()] / sum(odds.values()))
+
+
 def test_vectors_of_other_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="2 sentences but 3 vectors"):
         boundaries(_spoken([0, 0]), _vectors([0, 0, 0]), duration_s=10.0)
@@ -159,6 +173,7 @@ def test_whatever_is_said_chapters_are_whole_and_named(
     assert bool(made) == bool(sentences)
     assert all(before.end_s == after.start_s for before, after in pairwise(made))
     assert all(chapter.start_s <= chapter.end_s for chapter in made)
+    assert all(0.0 <= chapter.confidence <= 1.0 for chapter in made)
     named = [chapter.title.casefold() for chapter in made]
     assert all(0 < len(name.strip()) <= 45 for name in named)
     assert len(set(named)) == len(named)
