@@ -105,6 +105,8 @@ class Claim:
     attempt: int
     fence: int
     trace: str | None
+    is_suspect: bool
+    """It was running when its worker crashed: perhaps it was what killed it."""
 
     @property
     def prefix(self) -> str:
@@ -127,10 +129,12 @@ async def require(
     work.has_new_stages = work.has_new_stages or bool(stages)
 
 
-async def claim(work: Work, *, stages: Mapping[str, float], owner: str, lease_s: float) -> Claim | None:
+async def claim(
+    work: Work, *, stages: Mapping[str, float], owner: str, lease_s: float, suspects: bool = True
+) -> Claim | None:
     """Take the next row of these stages (name → most expected cost in seconds), or None.
 
-    Shortest expected work first, with ageing.
+    Shortest expected work first, with ageing. Without `suspects`, none that was running when its worker crashed.
     """
     row = (
         await work.session.execute(
@@ -139,12 +143,14 @@ async def claim(work: Work, *, stages: Mapping[str, float], owner: str, lease_s:
                 " AS free (stage, most_s)),"
                 " next AS (SELECT id FROM stage_run JOIN free USING (stage) WHERE state = 'waiting'"
                 " AND not_before <= clock_timestamp() AND cost_s <= most_s"
+                " AND (:suspects OR error_class IS DISTINCT FROM 'crashed')"
                 " ORDER BY cost_s - :ageing * extract(epoch FROM clock_timestamp() - created_at), created_at"
                 " LIMIT 1 FOR UPDATE OF stage_run SKIP LOCKED)"
                 " UPDATE stage_run SET state = 'running', attempt = attempt + 1, fence = fence + 1, progress = 0,"
                 " lease_owner = :owner, lease_until = clock_timestamp() + make_interval(secs => :lease_s),"
                 " started_at = clock_timestamp() FROM next WHERE stage_run.id = next.id"
-                " RETURNING stage_run.id, recording_id, version, stage, cost_s, attempt, fence, trace"
+                " RETURNING stage_run.id, recording_id, version, stage, cost_s, attempt, fence, trace,"
+                " error_class IS NOT DISTINCT FROM 'crashed' AS is_suspect"
             ),
             {
                 "stages": list(stages),
@@ -152,6 +158,7 @@ async def claim(work: Work, *, stages: Mapping[str, float], owner: str, lease_s:
                 "owner": owner,
                 "lease_s": lease_s,
                 "ageing": AGEING,
+                "suspects": suspects,
             },
         )
     ).one_or_none()

@@ -69,6 +69,7 @@ class Runner:
         )
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._lost: set[Key] = set()
+        self._suspect: Key | None = None
         self._wake = asyncio.Event()
         self._draining = False
         loop = asyncio.get_running_loop()
@@ -133,7 +134,14 @@ class Runner:
             return False
         try:
             async with self._bench.work() as work:
-                claimed = await ledger.claim(work, stages=free, owner=self.owner, lease_s=self._settings.lease_s)
+                claimed = await ledger.claim(
+                    work,
+                    stages=free,
+                    owner=self.owner,
+                    lease_s=self._settings.lease_s,
+                    # One at a time: the next crash then tells which one it was, and the others stay alive.
+                    suspects=self._suspect is None,
+                )
         except LorecastError as error:
             log.warning("worker.cannot_claim", code=error.code)
             return False
@@ -150,6 +158,8 @@ class Runner:
         slot = pipeline.BY_NAME[claimed.stage].slot
         self._slots.take(slot, claimed.cost_s)
         self._heartbeat.watch(key)
+        if claimed.is_suspect:
+            self._suspect = key
         task = asyncio.create_task(self._perform(claimed, key), name=f"{slot}:{claimed.stage}")
         self._tasks[key] = task
 
@@ -159,6 +169,8 @@ class Runner:
                 log.error("stage.not_ended", stage=claimed.stage, error=repr(task.exception()))
             self._slots.leave(slot, claimed.cost_s)
             self._tasks.pop(key, None)
+            if self._suspect == key:
+                self._suspect = None
             self._lost.discard(key)
             self._heartbeat.forget(key)
             self._wake.set()
@@ -179,7 +191,7 @@ class Runner:
         )
         try:
             with bound:
-                failpoint(f"before_{claimed.stage}")
+                failpoint(f"before_{claimed.stage}", claimed.recording_id)
                 await self._attempt(stage, Task(claimed, folder, lambda done: self._heartbeat.report(key, done)), key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -128,10 +128,10 @@ class Workbench:
             await change(work)
             assert self.follow is not None
             await self.follow(work, task.claim, recording.duration_s or 0.0)
-            failpoint(f"before_commit_of_{task.claim.stage}")
+            failpoint(f"before_commit_of_{task.claim.stage}", task.claim.recording_id)
 
         await self.patiently(end)
-        failpoint(f"after_{task.claim.stage}")
+        failpoint(f"after_{task.claim.stage}", task.claim.recording_id)
 
     async def recording(self, task: Task) -> tuple[Recording, MediaInfo]:
         """The recording of a task, and what the probe found."""

@@ -219,3 +219,18 @@ async def test_a_worker_that_slept_beyond_its_lease_does_not_take_its_own_work_b
     await _sweep(database)
     row = await _row(database, recording_id)
     assert (row.state, row.strikes) == (StageState.RUNNING, 0)
+
+
+async def test_what_ran_when_a_worker_crashed_can_be_left_out(database: Database, recording_id: UUID) -> None:
+    await _require(database, recording_id, probe=1.0)
+    fresh = await _claimed(database)
+    assert not fresh.is_suspect
+    await _expire_leases(database)
+    await _sweep(database)
+    await _require(database, recording_id, transcribe=9.0)
+    async with database.work(Silence()) as work:
+        other = await ledger.claim(work, stages=ALL, owner="w1", lease_s=60, suspects=False)
+        assert other is not None
+        assert (other.stage, other.is_suspect) == ("transcribe", False)
+    suspect = await _claimed(database)
+    assert (suspect.stage, suspect.is_suspect) == ("probe", True)

@@ -131,23 +131,31 @@ async def test_a_file_that_cannot_be_read_fails_alone_with_a_sentence(
     assert (await runs(database, poison))["probe"].state == StageState.FAILED
 
 
-async def test_a_stage_that_always_kills_its_worker_dies_and_can_be_run_again(
-    database: Database, a_worker: StartWorker, uploaded: Add, quick_clip: Path
+@pytest.mark.parametrize("good_ones", [3, pytest.param(50, marks=pytest.mark.hard)])
+async def test_a_file_that_kills_its_worker_dies_alone_and_can_be_run_again(
+    good_ones: int, database: Database, a_worker: StartWorker, uploaded: Add, quick_clip: Path
 ) -> None:
-    recording_id = await uploaded(quick_clip)
+    half = good_ones // 2
+    good = [await uploaded(quick_clip) for _ in range(half)]
+    poison = await uploaded(quick_clip)
+    good += [await uploaded(quick_clip) for _ in range(good_ones - half)]
     for crashes in (1, 2):
-        worker = a_worker(LORECAST_FAILPOINT="before_probe", LORECAST_MAX_STRIKES="4")
-        await asyncio.to_thread(worker.process.wait, 120)
-        assert (await runs(database, recording_id))["probe"].fence == crashes
-    await a_worker(LORECAST_MAX_STRIKES="4").ready()
-    failed = await until_state(database, recording_id, "failed")
+        worker = a_worker(LORECAST_FAILPOINT=f"before_transcribe:{poison}", LORECAST_MAX_STRIKES="4")
+        assert await asyncio.to_thread(worker.process.wait, 120) == -signal.SIGKILL
+        assert (await runs(database, poison))["transcribe"].fence == crashes
+    worker = await a_worker(LORECAST_FAILPOINT=f"before_transcribe:{poison}", LORECAST_MAX_STRIKES="4").ready()
+    failed = await until_state(database, poison, "failed")
     assert failed.failure_code == "work.crashed"
-    assert (await runs(database, recording_id))["probe"].state == StageState.DEAD
+    assert (await runs(database, poison))["transcribe"].state == StageState.DEAD
+    for recording_id in good:
+        await until_state(database, recording_id, "ready")
+    await asyncio.to_thread(worker.stop)
 
+    await a_worker().ready()
     async with database.work(Silence()) as work:
         admin = await a_person(work, role=Role.ADMIN)
-        await rerun_failed_stages(work, person=admin, recording_id=recording_id)
-    await until_state(database, recording_id, "ready")
+        await rerun_failed_stages(work, person=admin, recording_id=poison)
+    await until_state(database, poison, "ready")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding bubblewrap from one process needs root")
