@@ -111,6 +111,15 @@ def table(title: str, cases: Sequence[Case], rows: dict[str, tuple[Method, dict[
     return scores
 
 
+OTHERS: dict[str, Method] = {
+    "meaning alone (DP)": meaning_alone,
+    "meaning alone, snapped to pauses": snapped,
+    "divisive, TreeSeg-style": divisive,
+    "TextTiling on embeddings": text_tiling,
+    "longest pauses": longest_pauses,
+}
+
+
 def compare() -> dict[str, dict[str, Scores]]:
     """Print the whole comparison and return it by data set and method."""
     embedder = Embedder()
@@ -121,14 +130,7 @@ def compare() -> dict[str, dict[str, Scores]]:
         "ours, screens not looked at yet": (without_screens, {}),
         "hints at prices set by hand (DP)": (by_hand, {}),
     }
-    others: dict[str, Method] = {
-        "meaning alone (DP)": meaning_alone,
-        "meaning alone, snapped to pauses": snapped,
-        "divisive, TreeSeg-style": divisive,
-        "TextTiling on embeddings": text_tiling,
-        "longest pauses": longest_pauses,
-    }
-    for name, method in others.items():
+    for name, method in OTHERS.items():
         rows[name] = (method, tuned(method, tuning))
     rows |= {
         "equal spacing, true number given": (equal_spacing, {}),
