@@ -71,10 +71,10 @@ def _guards(container: Container) -> dict[str, Any]:
     }
 
 
-def source(container: Container, *, threads: int = 2) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
-    """The upload as ffmpeg-python's input. A picture that changes its size (a shared window made larger) goes
-    through the same filters, so that nothing starts over."""
-    options = {"threads": threads, "reinit_filter:v": 0, **_guards(container)}
+def source(container: Container, *, threads: int = 2, **more: str) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    """The upload as ffmpeg-python's input, with `more` options. A picture that changes its size (a shared window
+    made larger) goes through the same filters, so that nothing starts over."""
+    options = {"threads": threads, "reinit_filter:v": 0, **more, **_guards(container)}
     return ffmpeg.input(f"{INPUTS}/{source_name(container)}", **options)
 
 

@@ -21,18 +21,17 @@ import ffmpeg as ffmpeg_python
 from workers.media import ffmpeg
 from workers.media.ladder import GOP_S, Plan, Rung
 from workers.media.probe import MediaInfo, VideoStream
+from workers.media.screens import CHANGE_SCORE, CHANGES
 
 CANDIDATES = "candidates.mjpeg"
 TILES = "tiles.mjpeg"
 POSTER = "poster.jpg"
 STORYBOARD = "storyboard.jpg"
-CHANGES = "changes.txt"
 WAVEFORM = "waveform.pcm"
 WAVEFORM_RATE = 8000
 
 _PEAK_CEILING = 0.841  # -1.5 dBFS
 _PROBE_FPS = 2
-_CHANGE_SCORE = 1.5
 _SHOWN_AGAIN_S = 0.5
 """A picture that stands still is written again this often: key frames stay near their two seconds."""
 _SAME = {"hi": 3 * 64, "lo": 64, "frac": 0.02}
@@ -115,7 +114,7 @@ def _tiles(picture: Stream, plan: Plan) -> Stream:
         picture.filter("select", _one_each(1 / _PROBE_FPS))
         .filter("scale", sheet.tile_width, sheet.tile_height, flags="area", in_color_matrix="bt709", **_JPEG_COLOURS)
         .filter("format", "yuvj420p")
-        .filter("scdet", threshold=_CHANGE_SCORE)
+        .filter("scdet", threshold=CHANGE_SCORE)
         .filter("metadata", mode="print", key="lavfi.scd.time", file=ffmpeg.output_path(CHANGES))
         .filter("select", _one_each(sheet.step_s))
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +16,11 @@ from workers.media.audio import share_of
 from workers.media.ladder import Plan, Sheet
 from workers.media.probe import MediaInfo
 from workers.media.sandbox import Sandbox
+from workers.media.screens import CHANGES, noted_changes
 
 _PEAKS = "peaks.json"
 _STORYBOARD_VTT = "storyboard.vtt"
 _MOST_PEAKS = 1800
-_APART_S = 1.0
-_CAMERA_EVERY_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def _collected(info: MediaInfo, plan: Plan, out: Path) -> Renditions:
         storyboard=storyboard,
         storyboard_vtt=vtt,
         peaks=_peaks(out),
-        scene_changes_s=_changes(out / graph.CHANGES, info.duration_s),
+        scene_changes_s=noted_changes(out / CHANGES, info.duration_s),
     )
 
 
@@ -164,23 +162,3 @@ def _peaks(out: Path) -> Path | None:
     peaks = out / _PEAKS
     peaks.write_text(json.dumps(described, separators=(",", ":")), encoding="utf-8")
     return peaks
-
-
-def _changes(printed: Path, duration_s: float) -> list[float]:
-    """The times scdet noted; the note itself is removed."""
-    if not printed.exists():
-        return []
-    text = printed.read_text(encoding="ascii", errors="replace")
-    noted = re.findall(r"^lavfi\.scd\.time=([\d.]+)$", text, re.MULTILINE)
-    printed.unlink()
-    return screen_changes(map(float, noted), duration_s)
-
-
-def screen_changes(noted_s: Iterable[float], duration_s: float) -> list[float]:
-    """Changes at least a second apart, so that an animation counts once; none when there are so many that a
-    camera must be moving: then they say nothing about the subject."""
-    times: list[float] = []
-    for time_s in sorted(noted_s):
-        if time_s >= _APART_S and (not times or time_s - times[-1] >= _APART_S):
-            times.append(time_s)
-    return times if len(times) <= 2 + duration_s / _CAMERA_EVERY_S else []

@@ -11,18 +11,24 @@ from workers.language.chapters import chapters
 from workers.language.records import Transcript
 from workers.language.sentences import sentences
 from workers.language.titles import LONGEST
+from workers.media.screens import glimpse
 from workers.workbench import Task, Workbench
 
 
 async def run(bench: Workbench, task: Task) -> None:
     """Publish the chapters of a transcript. One topic is one chapter; nothing said is one chapter, the whole."""
+    recording, info = await bench.recording(task)
     async with bench.work() as work:
-        recording = await capture.recording_to_process(work, task.claim.recording_id)
         clip = await capture.clip_to_process(work, task.claim.recording_id, task.claim.version)
     said = sentences(Transcript.from_json(clip.transcript or {}).segments)
     vectors = await bench.embed([sentence.text for sentence in said])
+    # Renditions find the changes of the screen, but are often not ready so early.
+    changes_s = clip.scene_changes_s
+    if said and not changes_s:
+        async with bench.source(recording) as (source, _):
+            changes_s = await glimpse(bench.sandbox, source, info, task.folder)
     found = await asyncio.to_thread(
-        partial(chapters, said, vectors, duration_s=clip.duration_s, scene_changes_s=clip.scene_changes_s)
+        partial(chapters, said, vectors, duration_s=clip.duration_s, scene_changes_s=changes_s)
     )
     listed = [
         {

@@ -14,7 +14,8 @@ from workers.media import ffmpeg, graph, ladder, packets
 from workers.media.audio import Audio, gain_to_target
 from workers.media.ladder import Sheet
 from workers.media.probe import AudioStream, MediaInfo, VideoStream
-from workers.media.renditions import screen_changes, storyboard_cues
+from workers.media.renditions import storyboard_cues
+from workers.media.screens import screen_changes
 
 SOUND = AudioStream(index=1, codec="aac", profile="LC", channels=2, sample_rate=48000, start_s=0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.workers.media.clips import looked_at, processed, result
 from workers.media.audio import extract_audio, gain_to_target
 from workers.media.renditions import make_renditions
 from workers.media.sandbox import Sandbox
+from workers.media.screens import glimpse
 
 # Like another one in all that matters here; run by make test-hard.
 ALIKE = {
@@ -242,6 +244,23 @@ async def test_nothing_personal_is_in_any_output(shelf: MediaShelf, sandbox: San
 async def test_the_change_of_the_screen_is_seen(shelf: MediaShelf, sandbox: Sandbox, tmp_path: Path) -> None:
     clip = await processed(sandbox, shelf.get("screen.mp4"), tmp_path)
     assert clip.made.scene_changes_s == [pytest.approx(2.0, abs=0.5)]
+
+
+async def test_the_change_of_the_screen_is_glimpsed_at_key_frames_alone(
+    shelf: MediaShelf, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    recording = shelf.get("screen.mp4")
+    info = await looked_at(sandbox, recording)
+    assert info.video is not None
+    assert info.video.gop_s == pytest.approx(1.0)
+    assert await glimpse(sandbox, recording, info, tmp_path) == [pytest.approx(2.0, abs=0.5)]
+    assert list(tmp_path.iterdir()) == []
+    for gop_s in (0.04, 60.0):
+        useless = replace(info, video=replace(info.video, gop_s=gop_s))
+        assert await glimpse(sandbox, recording, useless, tmp_path) == []
+    recording = tmp_path / "broken.mp4"
+    recording.write_bytes(b"nothing of it is left")
+    assert await glimpse(sandbox, recording, info, tmp_path) == []
 
 
 async def test_the_waveform_follows_the_sound(shelf: MediaShelf, sandbox: Sandbox, tmp_path: Path) -> None:
