@@ -2,7 +2,7 @@
 
 A whole glossary as `hotwords` makes Whisper drop and repeat sentences (measured: word error rate 6.8 % to 24 %
 with 45 terms), so `hotwords_for` names a handful. `correct` then replaces what sounds like a term, says what
-it changed, and leaves alone what is a common word that the model was sure of.
+it changed and why, and leaves everyday words alone: likeness of sound alone never changes one.
 """
 
 from __future__ import annotations
@@ -11,17 +11,30 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from statistics import fmean
 
 from workers.language.records import Json, Transcript, Word, segment_of
+from workers.language.sentences import ends_sentence
 
 HOTWORDS_AT_MOST = 8
 SURE = 0.8
 DOUBTED = 0.5
+UNSURE = 0.65
+"""Rare words that were heard rightly (calibrate, handbook) are mostly above, names misheard mostly below."""
 ALIKE = 0.8
+ALMOST_SAME = 0.9
+"""What a rare word must share with a term that the model was sure of: "trolley" and Trello share 0.83."""
+A_LITTLE_ALIKE = 0.6
+"""What is enough to listen for a term, where a word is rare or was doubted, and to believe it when it is heard."""
 LEAST_LETTERS = 4
 
 _POSSESSIVE = re.compile(r"(['’]s)(\W*)$")
+_COINED = re.compile("[a-z][A-Z]")
+_BEFORE_A_NOUN = frozenset((
+    "a", "an", "the", "this", "that", "these", "those", "each", "every", "any", "some", "no",
+    "my", "your", "our", "their", "his", "her", "its", "one", "two", "another",
+))  # fmt: skip
 
 IsCommon = Callable[[str], bool]
 
@@ -34,13 +47,23 @@ class Term:
     sounds_like: tuple[str, ...] = ()
 
 
+class Rule(StrEnum):
+    """Why a word was changed."""
+
+    SAME_LETTERS = "same letters"
+    TOLD = "as told"
+    SOUNDS_ALIKE = "sounds alike"
+    HEARD_AGAIN = "heard again"
+
+
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What `correct` changed, at `start_s` seconds; the reviewer sees it and can take it back."""
+    """What was changed for the glossary, at `start_s` seconds; the reviewer sees it and can take it back."""
 
     start_s: float
     before: str
     after: str
+    rule: Rule
 
     def to_json(self) -> Json:
         return {"start_s": round(self.start_s, 3), "before": self.before, "after": self.after}
@@ -90,7 +113,7 @@ class _Forms:
 class _Heard:
     """Some words in a row, as they were heard: what is compared with the forms of the glossary."""
 
-    def __init__(self, words: Sequence[Word], is_common: IsCommon) -> None:
+    def __init__(self, words: Sequence[Word], is_common: IsCommon, previous: Word | None = None) -> None:
         self.bare = [bare(word.text) for word in words]
         self.letters = "".join(self.bare)
         self.sound = sound(self.letters)
@@ -98,25 +121,66 @@ class _Heard:
         self.common = all(any(map(str.isdigit, word)) or is_common(word) for word in self.bare)
         self.least = min(word.probability for word in words)
         self.probability = fmean(word.probability for word in words)
+        self.after_article = previous is not None and previous.text.lower() in _BEFORE_A_NOUN
+        capitals = [text for word, text in zip(words, self.bare, strict=True) if word.text != word.text.lower()]
+        self.rare_name = not all(map(is_common, capitals))
+        inside = previous is not None and not ends_sentence(previous.text)
+        self.name = self.rare_name or (inside and bool(capitals))
+        self.unsure = self.rare_name and (inside or self.least < UNSURE)
 
 
 def hotwords_for(
-    text: str, terms: Iterable[Term], *, at_most: int = HOTWORDS_AT_MOST, least: float = ALIKE
+    words: Sequence[Word],
+    terms: Iterable[Term],
+    *,
+    is_common: IsCommon,
+    at_most: int = HOTWORDS_AT_MOST,
+    least: float = ALIKE,
 ) -> tuple[str, ...]:
-    """The few terms that `text` (a title, a request, a first transcript) makes likely, best first.
+    """The few terms that `words` (a title, a first transcript) make likely, best first.
 
-    `least` (0..1) is how much alike some words of the text must be to a term.
+    `least` (0..1) is how much alike some words must be to a term; where one of them is rare or was doubted, a
+    little (0.6) is enough.
     """
     forms = _Forms(terms)
-    words = [Word(0, 0, word) for word in text.split()]
     best: dict[str, float] = {}
     for size in range(1, min(forms.longest + 2, len(words)) + 1):
         for at in range(len(words) - size + 1):
-            heard = _Heard(words[at : at + size], lambda _: True)
+            heard = _Heard(words[at : at + size], is_common, words[at - 1] if at else None)
+            rare = not heard.common or heard.name or heard.probability < DOUBTED
+            enough = min(least, A_LITTLE_ALIKE) if rare else least
             for form in [*forms.same(heard.letters), *forms.near(heard.letters, heard.sound, size)]:
-                best[form.term] = max(best.get(form.term, 0.0), _alike(heard.letters, heard.sound, form, least))
-    ranked = sorted((-alike, term) for term, alike in best.items() if alike >= least)
+                alike = _alike(heard.letters, heard.sound, form, enough)
+                if alike >= enough:
+                    best[form.term] = max(best.get(form.term, 0.0), alike)
+    ranked = sorted((-alike, term) for term, alike in best.items())
     return tuple(term for _, term in ranked[:at_most])
+
+
+def place_of(words: Sequence[Word], within: tuple[int, int], term: Term, is_common: IsCommon) -> tuple[int, int] | None:
+    """Which of `words` (from, to) a term was probably said as, None when none of those `within` is at all like it.
+
+    For places at which a second hearing found the term; everyday words that the first one was sure of are never it.
+    """
+    start, end = within
+    best, place = 0.0, None
+    for form in _forms(term):
+        for size in range(1, min(form.words + 3, end - start) + 1):
+            for at in range(start, end - size + 1):
+                heard = _Heard(words[at : at + size], is_common, words[at - 1] if at else None)
+                alike = _alike(heard.letters, heard.sound, form, A_LITTLE_ALIKE)
+                if heard.whole and alike >= A_LITTLE_ALIKE and alike > best and _believed(heard, form, alike):
+                    best, place = alike, (at, at + size)
+    return place
+
+
+def _believed(heard: _Heard, form: _Form, alike: float) -> bool:
+    """Whether the model may have meant a term by this: a name, a word that it doubted, or almost the term."""
+    if heard.name or _joined(heard, form):
+        return True
+    if heard.common:
+        return heard.probability < SURE and (heard.least < UNSURE or alike >= ALIKE)
+    return heard.probability < SURE or alike >= ALMOST_SAME
 
 
 def correct(
@@ -144,31 +208,32 @@ def _corrected(words: Sequence[Word], forms: _Forms, is_common: IsCommon) -> tup
     changes: list[Correction] = []
     at = 0
     while at < len(words):
-        size, term = _best_match(words, at, forms, is_common)
+        size, term, rule = _best_match(words, at, forms, is_common)
         heard = words[at : at + size]
-        written = _written(heard, term) if term else heard
+        right = written(heard, term) if term else heard
         before = " ".join(word.text for word in heard)
-        after = " ".join(word.text for word in written)
+        after = " ".join(word.text for word in right)
         if before == after:
             result += heard
         else:
-            changes.append(Correction(heard[0].start_s, before, after))
-            result += written
+            changes.append(Correction(heard[0].start_s, before, after, rule))
+            result += right
         at += size
     return result, changes
 
 
-def _best_match(words: Sequence[Word], at: int, forms: _Forms, is_common: IsCommon) -> tuple[int, str]:
-    """How many words from `at` on are a term, and the term; (1, "") where nothing fits."""
-    best, found = (0.0, 1), ""
+def _best_match(words: Sequence[Word], at: int, forms: _Forms, is_common: IsCommon) -> tuple[int, str, Rule]:
+    """How many words from `at` on are a term, the term, and why; (1, "", ...) where nothing fits."""
+    best, found, rule = (0.0, 1), "", Rule.SAME_LETTERS
+    previous = words[at - 1] if at else None
     for size in range(1, min(forms.longest + 2, len(words) - at) + 1):
         for heard_words, ending in _with_and_without_possessive(words[at : at + size]):
-            heard = _Heard(heard_words, is_common)
+            heard = _Heard(heard_words, is_common, previous)
             for form in [*forms.same(heard.letters), *_near(heard, forms)] if heard.whole else []:
                 score = _score(heard, form)
                 if score > 0 and (score, size) > best:
-                    best, found = (score, size), form.term + ending
-    return best[1] if found else 1, found
+                    best, found, rule = (score, size), form.term + ending, _rule(heard, form)
+    return best[1] if found else 1, found, rule
 
 
 def _with_and_without_possessive(heard: Sequence[Word]) -> list[tuple[Sequence[Word], str]]:
@@ -180,10 +245,16 @@ def _with_and_without_possessive(heard: Sequence[Word]) -> list[tuple[Sequence[W
 
 
 def _near(heard: _Heard, forms: _Forms) -> list[_Form]:
-    """Forms worth comparing: none where a term stands already, or where all words are common and sure."""
-    if (heard.common and heard.probability >= SURE) or any(word in forms for word in (heard.letters, *heard.bare)):
+    """Forms worth comparing: none where a term stands already, or where all words are everyday ones."""
+    if heard.common or any(word in forms for word in (heard.letters, *heard.bare)):
         return []
     return forms.near(heard.letters, heard.sound, len(heard.bare))
+
+
+def _rule(heard: _Heard, form: _Form) -> Rule:
+    if heard.letters != form.letters:
+        return Rule.SOUNDS_ALIKE
+    return Rule.TOLD if form.given else Rule.SAME_LETTERS
 
 
 def _score(heard: _Heard, form: _Form) -> float:
@@ -192,14 +263,9 @@ def _score(heard: _Heard, form: _Form) -> float:
         return 2.0 if _is_the_term(heard, form) else 0.0
     alike = _alike(heard.letters, heard.sound, form)
     inner = ["".join(heard.bare[1:]), "".join(heard.bare[:-1])] if len(heard.bare) > 1 else []
-    if alike < ALIKE or any(_alike(part, sound(part), form) >= alike for part in inner):
+    if any(_alike(part, sound(part), form) >= alike for part in inner):
         return 0.0
-    if not heard.common:
-        return alike
-    if len(heard.bare) == 1:  # a common word, however doubted, is more likely itself than a rare name
-        return 0.0
-    sounds_as_told = form.given and heard.sound == form.sound
-    return alike if heard.probability < DOUBTED or sounds_as_told else 0.0
+    return alike if alike >= (ALIKE if heard.unsure else ALMOST_SAME) else 0.0
 
 
 def _is_the_term(heard: _Heard, form: _Form) -> bool:
@@ -208,7 +274,13 @@ def _is_the_term(heard: _Heard, form: _Form) -> bool:
         return True
     if form.given:
         return heard.least < SURE
-    return len(heard.bare) != form.words and heard.least < DOUBTED
+    return _joined(heard, form) or (len(heard.bare) != form.words and heard.least < DOUBTED)
+
+
+def _joined(heard: _Heard, form: _Form) -> bool:
+    """Whether words that are everyday ones one by one are a term together: coined, or no noun with its article."""
+    together = len(heard.bare) > 1 and heard.letters == form.letters
+    return together and (bool(_COINED.search(form.term)) or not heard.after_article)
 
 
 def _alike(letters: str, key: str, form: _Form, least: float = ALIKE) -> float:
@@ -275,8 +347,8 @@ def bare(text: str) -> str:
     return "".join(character for character in plain.lower() if character.isalnum())
 
 
-def _written(heard: Sequence[Word], term: str) -> list[Word]:
-    """The term as words over the time of what was heard, with the punctuation that stood around it."""
+def written(heard: Sequence[Word], term: str) -> list[Word]:
+    """A term as words over the time of what was heard, with the punctuation that stood around it."""
     before, after = _around(heard[0].text)[0], _around(heard[-1].text)[1]
     texts = term.split()
     texts[0] = before + texts[0]

@@ -6,81 +6,100 @@ sentences. So only sentences that sound like a term are heard again, and of what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from workers.language.glossary import Correction, Term, bare, hotwords_for
+from workers.language.glossary import (
+    A_LITTLE_ALIKE,
+    Correction,
+    IsCommon,
+    Rule,
+    Term,
+    bare,
+    hotwords_for,
+    place_of,
+    written,
+)
 from workers.language.records import Segment, Span, Transcript, Word, segment_of
-from workers.language.sentences import ends_sentence
 from workers.language.timing import overlap_s
-
-NAMED_ALIKE = 0.6
-"""What a stretch must share with a term that the clip names anyway; elsewhere it is `glossary.ALIKE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearing:
     """The terms to listen for, and the stretches of speech (start_s, end_s) in which to do so."""
 
-    hotwords: tuple[str, ...]
+    terms: tuple[Term, ...]
     speech: tuple[Span, ...]
 
+    @property
+    def hotwords(self) -> tuple[str, ...]:
+        """The terms as they are written."""
+        return tuple(term.term for term in self.terms)
 
-def rehearing(heard: Transcript, title: str, terms: Iterable[Term]) -> Rehearing:
+
+def rehearing(heard: Transcript, title: str, terms: Iterable[Term], is_common: IsCommon) -> Rehearing:
     """What to hear again; no speech when nothing sounds like a term that is not written right."""
     known = list(terms)
-    hotwords = hotwords_for(f"{title} {heard.text}", known)
-    named = [term for term in known if term.term in hotwords]
+    named = [Word(0, 0, word) for word in title.split()]
+    hotwords = hotwords_for([*named, *heard.words], known, is_common=is_common)
+    likely = [term for term in known if term.term in hotwords]
     doubtful = [
         segment
         for segment in heard.segments
-        if any(term not in segment.text for term in hotwords_for(segment.text, named, least=NAMED_ALIKE))
+        for found in [hotwords_for(segment.words, likely, is_common=is_common, least=A_LITTLE_ALIKE)]
+        if any(term not in segment.text for term in found)
     ]
     speech = [span for span in heard.speech if any(overlap_s(segment, span) > 0 for segment in doubtful)]
-    return Rehearing(hotwords, tuple(speech))
+    return Rehearing(tuple(likely), tuple(speech))
 
 
-def with_terms(heard: Transcript, again: Transcript, asked: Rehearing) -> tuple[Transcript, list[Correction]]:
+def with_terms(
+    heard: Transcript, again: Transcript, asked: Rehearing, is_common: IsCommon
+) -> tuple[Transcript, list[Correction]]:
     """`heard`, with the words that `again` hears as a term; every change in order. Both after guards.
 
-    Nothing but terms is taken over, so what a second hearing drops, repeats or adds elsewhere does no harm.
+    Nothing but terms is taken over, each for the words that it is alike to, so what a second hearing drops,
+    repeats or adds elsewhere does no harm.
     """
     segments, changes = [], []
     for segment in heard.segments:
-        words, changed = _with_terms(segment, again.words, asked)
+        words, changed = _with_terms(segment, again.words, asked, is_common)
         changes += changed
         segments.append(segment_of(words, segment) if changed else segment)
     return replace(heard, segments=tuple(segments)), changes
 
 
-def _with_terms(segment: Segment, again: Sequence[Word], asked: Rehearing) -> tuple[list[Word], list[Correction]]:
+def _with_terms(
+    segment: Segment, again: Sequence[Word], asked: Rehearing, is_common: IsCommon
+) -> tuple[list[Word], list[Correction]]:
     before = list(segment.words)
     after = [word for word in again if overlap_s(word, (segment.start_s, segment.end_s)) > 0]
-    result, changes = [], []
+    result: list[Word] = []
+    changes: list[Correction] = []
     alignment = SequenceMatcher(None, [bare(word.text) for word in before], [bare(word.text) for word in after])
+    done = 0
     for kind, i, j, k, m in alignment.get_opcodes():
-        old, new = before[i:j], after[k:m]
-        if old and ends_sentence(old[-1].text):
-            new = new[: next((n + 1 for n, word in enumerate(new) if ends_sentence(word.text)), len(new))]
-        if kind == "replace" and _names_a_term(old, new, asked.hotwords):
-            new = [replace(word, start_s=_within(word.start_s, old), end_s=_within(word.end_s, old)) for word in new]
-            changes.append(Correction(old[0].start_s, _text(old), _text(new)))
-            result += new
-        else:
-            result += old
-    return result, changes
+        for term in _named(after[k:m], asked.terms) if kind == "replace" else []:
+            place = place_of(before, (max(i, done), j), term, is_common)
+            if place:
+                old = before[slice(*place)]
+                new = written(old, term.term)
+                changes.append(Correction(old[0].start_s, _text(old), _text(new), Rule.HEARD_AGAIN))
+                result += [*before[done : place[0]], *new]
+                done = place[1]
+    return [*result, *before[done:]], changes
 
 
-def _names_a_term(old: Sequence[Word], new: Sequence[Word], hotwords: Iterable[str]) -> bool:
-    """A term may have been heard as up to four words ("pal it pro is"), but no sentence may come or go."""
-    named = any(term in _text(new) for term in hotwords)
-    return named and -3 <= len(new) - len(old) <= 1
+def _named(words: Sequence[Word], terms: Iterable[Term]) -> list[Term]:
+    """The terms that stand in some words, as they are written, in order."""
+    text = _text(words)
+    found = [
+        (match.start(), term) for term in terms for match in re.finditer(rf"(?<!\w){re.escape(term.term)}(?!\w)", text)
+    ]
+    return [term for _, term in sorted(found, key=lambda one: one[0])]
 
 
 def _text(words: Sequence[Word]) -> str:
     return " ".join(word.text for word in words)
-
-
-def _within(time_s: float, words: Sequence[Word]) -> float:
-    return min(max(time_s, words[0].start_s), words[-1].end_s)

@@ -77,17 +77,13 @@ async def listen(
     """
     raw = await whisper.transcribe(pcm, language=language, on_progress=lambda done: report(done * _FIRST_SHARE))
     heard = apply(raw, raw.speech)
-    asked = await asyncio.to_thread(rehearing, heard, title, terms)
+    if not terms:
+        return heard, []
+    is_common = common_words(whisper.model).__contains__
+    asked = await asyncio.to_thread(rehearing, heard, title, terms, is_common)
     changes: list[Correction] = []
     if asked.speech:
         again = await whisper.transcribe(pcm, language=heard.language, hotwords=asked.hotwords, within=asked.speech)
-        heard, changes = with_terms(heard, apply(again, asked.speech), asked)
-    heard, corrected = await asyncio.to_thread(_written_right, whisper.model, heard, terms)
+        heard, changes = with_terms(heard, apply(again, asked.speech), asked, is_common)
+    heard, corrected = await asyncio.to_thread(correct, heard, terms, is_common=is_common)
     return heard, sorted([*changes, *corrected], key=lambda change: change.start_s)
-
-
-def _written_right(model: Path, heard: Transcript, terms: Sequence[Term]) -> tuple[Transcript, list[Correction]]:
-    """Terms as the company writes them; what was changed is marked for the reviewer."""
-    if not terms:
-        return heard, []
-    return correct(heard, terms, is_common=common_words(model).__contains__)

@@ -1,8 +1,9 @@
 """The clips of the words bench: spoken by the bundled voice, clean and with noise; all sound stays in build/.
 
-`scripts.txt` holds what is said: `# tune: TITLE` or `# held: TITLE`, then one sentence a line; `{Term|spoken so}`
-where the voice needs help with a name. Settings are chosen on `tune` alone, figures are told of `held`.
-`glossary.csv` is the glossary of the whole company: some of its terms are said in tune, others in held, some never.
+`scripts.txt` holds what is said: `# tune: TITLE`, `# seen: TITLE` or `# held: TITLE`, then one sentence a line;
+`{Term|spoken so}` where the voice needs help with a name. Settings are chosen on `tune` and `seen` (held back once,
+and looked at since), figures are told of `held`, whose sentences hold many everyday words near terms.
+`glossary.csv` is the glossary of the whole company: some of its terms are said in one part alone, some never.
 
 The voice is one (en_US, joe), at three pitches, 1.1 to 1.3 times slower than it speaks by itself (about 160 words a
 minute, pauses included); pauses are drawn by lot, seeded by the title.
@@ -38,7 +39,7 @@ class Clip:
 
     number: int
     title: str
-    held: bool
+    kind: str
     sentences: tuple[str, ...]
     spoken: tuple[str, ...]
 
@@ -63,16 +64,14 @@ class Sound:
 
 
 def clips(which: str) -> list[Clip]:
-    """The clips of `tune` or of `held`, in the order of the file."""
+    """The clips of `tune`, `seen` or `held`, in the order of the file."""
     found: list[Clip] = []
     for block in (HERE / "scripts.txt").read_text().split("# ")[1:]:
         head, *lines = block.strip().splitlines()
         kind, title = head.split(": ", 1)
         written = tuple(_NAMED.sub(r"\1", line) for line in lines)
         if kind == which:
-            found.append(
-                Clip(len(found), title, kind == "held", written, tuple(_NAMED.sub(r"\2", line) for line in lines))
-            )
+            found.append(Clip(len(found), title, kind, written, tuple(_NAMED.sub(r"\2", line) for line in lines)))
     return found
 
 
@@ -91,7 +90,7 @@ def spoken(clip: Clip) -> Sound:
     slowness = round(SLOWNESS[clip.number % 4] * pitch, 3)
     said = voice.speak(clip.spoken, [pause_s * pitch for pause_s in pauses_s], after_s=0.8, slowness=slowness)
     samples = _resampled(said.samples / 32768.0, voice.RATE_HZ * pitch)
-    folder = BUILD / ("held" if clip.held else "tune")
+    folder = BUILD / clip.kind
     folder.mkdir(parents=True, exist_ok=True)
     noise = NOISES[clip.number % 4](len(samples) / sound.RATE_HZ + 0.1, clip.number)
     noisy = sound.under(samples, noise, SNRS_DB[clip.number // 4 % 2])
