@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from learn.embedding import Embedder
-from tests.bench.howto.fit import cross_fitted, fit
+from tests.bench.howto.fit import cross_fitted, doubting, fit
 from tests.bench.howto.make import RECORDINGS, RECORDINGS_2
 from tests.bench.howto.methods import (
     GRIDS,
     Case,
     Method,
+    at_key_frames,
     blind,
     by_hand,
     by_lot,
@@ -127,7 +128,8 @@ def compare() -> dict[str, dict[str, Scores]]:
     tuning = [case for case in own if not case.held_back]
     rows: dict[str, tuple[Method, dict[str, Any]]] = {
         "ours": (ours, {}),
-        "ours, screens not looked at yet": (without_screens, {}),
+        "ours, screens from key frames": (at_key_frames, {}),
+        "ours, screens unknown": (without_screens, {}),
         "hints at prices set by hand (DP)": (by_hand, {}),
     }
     for name, method in OTHERS.items():
@@ -140,12 +142,12 @@ def compare() -> dict[str, dict[str, Scores]]:
     for name, (_, numbers) in rows.items():
         if numbers:
             print(f"{name}: {', '.join(f'{key}={value:.2f}' for key, value in numbers.items())}")
+    unseen = cross_fitted([blind(case) for case in tuning])
+    seen = {name: doubting(weights, unseen[name]) for name, weights in cross_fitted(tuning).items()}
     crossed = rows | {
-        "ours": (ours, {"weights": cross_fitted(tuning)}),
-        "ours, screens not looked at yet": (
-            without_screens,
-            {"weights": cross_fitted([blind(case) for case in tuning])},
-        ),
+        "ours": (ours, {"weights": seen}),
+        "ours, screens from key frames": (at_key_frames, {"weights": seen}),
+        "ours, screens unknown": (without_screens, {"weights": unseen}),
     }
     return {
         title: table(title, cases, shown)
@@ -161,8 +163,12 @@ def compare() -> dict[str, dict[str, Scores]]:
 def print_fit() -> None:
     """Print weights fitted to the tuning part, for `workers.language.chapters`, and how well they generalise."""
     cases = [case for case in howto_cases(Embedder()) if not case.held_back]
-    for name, seen in (("FITTED", cases), ("FITTED_BLIND", [blind(case) for case in cases])):
-        weights = fit(seen)
+    unseen = [blind(case) for case in cases]
+    no_screens = fit(unseen)
+    for name, seen, weights in (
+        ("FITTED", cases, doubting(fit(cases), no_screens)),
+        ("FITTED_BLIND", unseen, no_screens),
+    ):
         print(f"\n{name}: {weights}\n{'':34}{HEADER}")
         print(f"{'on what it was fitted to':34}{run(ours, seen, weights=weights)}")
         for seed in range(3):

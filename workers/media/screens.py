@@ -20,7 +20,7 @@ CHANGES = "changes.txt"
 _APART_S = 1.0
 _CAMERA_EVERY_S = 4.0
 # Key frames nearer to each other are a decode of everything; farther apart they say nothing about when.
-_GLIMPSED_GOP_S = (0.4, 12.0)
+_GLIMPSED_GOP_S = (0.4, 8.0)
 _WIDTH = 160
 log = structlog.get_logger()
 

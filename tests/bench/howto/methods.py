@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from tests.bench.howto.prices import BY_HAND, Prices, cheapest
 from workers.language.chapters import MINIMUM_S, Weights, boundaries
 from workers.language.records import Sentence
+
+GOP_S = 2.0
+"""Seconds between two key frames, as most recorders write them."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,15 @@ def ours(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> 
     return [cut.start_s for cut in found]
 
 
+def at_key_frames(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> list[float]:
+    """The same with screens as a glimpse at key frames tells them, two seconds apart: the chapter stage does not
+    wait for the renditions."""
+    glimpsed = sorted({math.ceil(at_s / GOP_S) * GOP_S - GOP_S / 2 for at_s in case.scene_changes_s})
+    return ours(replace(case, scene_changes_s=glimpsed), weights)
+
+
 def without_screens(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> list[float]:
-    """The same before the screen has been looked at: the chapter stage does not wait for the renditions."""
+    """The same for a recording whose screens are not known."""
     return ours(blind(case), weights)
 
 
