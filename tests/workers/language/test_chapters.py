@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 from numpy.typing import NDArray
 
+from learn.embedding import Embedder
 from workers.language.chapters import LEAD_S, MINIMUM_S, boundaries, chapters, probabilities
 from workers.language.records import Sentence
+
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 def _spoken(topics: list[int], *, pauses_s: dict[int, float] | None = None, each_s: float = 5.0) -> list[Sentence]:
@@ -177,3 +182,17 @@ def test_whatever_is_said_chapters_are_whole_and_named(
     named = [chapter.title.casefold() for chapter in made]
     assert all(0 < len(name.strip()) <= 45 for name in named)
     assert len(set(named)) == len(named)
+
+
+@pytest.mark.parametrize("scene_changes_s", [(8.0, 16.5, 26.7, 69.7, 78.5), (7.0, 17.0, 27.0, 69.0, 79.0), ()])
+def test_the_sample_recording_gets_its_four_steps_whatever_is_known_of_its_screen(
+    scene_changes_s: tuple[float, ...],
+) -> None:
+    truth = json.loads((SAMPLES / "expense-report.truth.json").read_text())
+    said = [Sentence(one["start_s"], one["end_s"], one["text"]) for one in truth["transcript"]]
+    vectors = Embedder().embed([sentence.text for sentence in said])
+    found = chapters(said, vectors, duration_s=truth["duration_s"], scene_changes_s=scene_changes_s)
+    assert [chapter.start_s for chapter in found] == pytest.approx([step["start_s"] for step in truth["steps"]], abs=1)
+    assert [chapter.title for chapter in found[1:]] == [
+        "Upload the receipt", "Choose the cost center", "Submit the report for approval",
+    ]  # fmt: skip
