@@ -171,12 +171,14 @@ def _processes(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
     """Every process that stays, with what it is; ffmpeg comes and goes, and is told of by the worker's log."""
     keepers = {part.process.pid: part.name for part in stack.parts}
     for process in psutil.Process().children(recursive=True):
-        name = process.name()
-        command = " ".join(process.cmdline())
+        try:
+            name, command, parent = process.name(), " ".join(process.cmdline()), process.ppid()
+        except psutil.NoSuchProcess:
+            continue
         if "whisper_process" in command:
             yield "speech model", process
-        elif process.ppid() in keepers:
-            yield "web process" if keepers[process.ppid()] == "web" else "worker", process
+        elif parent in keepers:
+            yield "web process" if keepers[parent] == "web" else "worker", process
         elif name in {"postgres", "weed"} or "valkey" in name:
             yield name, process
 
