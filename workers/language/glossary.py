@@ -144,11 +144,15 @@ def hotwords_for(
     """
     forms = _Forms(terms)
     best: dict[str, float] = {}
+    compared: set[tuple[str, float]] = set()
     for size in range(1, min(forms.longest + 2, len(words)) + 1):
         for at in range(len(words) - size + 1):
             heard = _Heard(words[at : at + size], is_common, words[at - 1] if at else None)
             rare = not heard.common or heard.name or heard.probability < DOUBTED
             enough = min(least, A_LITTLE_ALIKE) if rare else least
+            if (heard.letters, enough) in compared:
+                continue
+            compared.add((heard.letters, enough))
             for form in [*forms.same(heard.letters), *forms.near(heard.letters, heard.sound, size)]:
                 alike = _alike(heard.letters, heard.sound, form, enough)
                 if alike >= enough:
@@ -190,7 +194,7 @@ def correct(
 
     `is_common` says whether a lower-case word belongs to everyday language: one token of the model's vocabulary
     is a good answer (`workers.media.weights.common_words`). Without it every word counts as common, and only
-    what the model doubted is changed. Word times and probabilities stay; the words of a term of several words
+    what has the letters of a term is changed. Word times and probabilities stay; the words of a term of several words
     share the time they took.
     """
     forms = _Forms(terms)
@@ -287,8 +291,11 @@ def _alike(letters: str, key: str, form: _Form, least: float = ALIKE) -> float:
     """0..1 from sound (0.6) and letters (0.4); 1 only for the same letters, 0 for all that stays below `least`."""
     if letters == form.letters:
         return 1.0
+    at_best = min(len(key), len(form.sound)) / max(len(key), len(form.sound), 1)  # cheap, and most forms end here
+    if not letters or 0.6 * at_best + 0.4 < least:
+        return 0.0
     by_sound = _ratio(key, form.sound)
-    if not letters or 0.6 * by_sound + 0.4 < least:
+    if 0.6 * by_sound + 0.4 < least:
         return 0.0
     return 0.99 * (0.6 * by_sound + 0.4 * _ratio(letters, form.letters))
 

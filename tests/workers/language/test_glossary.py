@@ -116,7 +116,7 @@ def test_each_change_says_by_which_rule_it_was_made(everyday: frozenset[str]) ->
     assert [change.rule for change in changes] == [Rule.TOLD, Rule.SAME_LETTERS, Rule.SOUNDS_ALIKE]
 
 
-def test_without_a_vocabulary_only_doubted_words_change() -> None:
+def test_without_a_vocabulary_only_words_with_the_letters_of_a_term_change() -> None:
     sure = transcript("Open the zantar page in the sales force.", 0.95)
     assert correct(sure, TERMS)[0] == sure
     doubted = transcript("Open the sales force.", 0.4)
