@@ -21,12 +21,15 @@ async def run(bench: Workbench, task: Task) -> None:
     async with bench.work() as work:
         clip = await capture.clip_to_process(work, task.claim.recording_id, task.claim.version)
     said = sentences(Transcript.from_json(clip.transcript or {}).segments)
-    vectors = await bench.embed([sentence.text for sentence in said])
-    # Renditions find the changes of the screen, but are often not ready so early.
-    changes_s = clip.scene_changes_s
-    if said and not changes_s:
+
+    async def screen() -> list[float]:
+        # Renditions find the changes of the screen, but are often not ready so early.
+        if clip.scene_changes_s or not said:
+            return clip.scene_changes_s
         async with bench.source(recording) as (source, _):
-            changes_s = await glimpse(bench.sandbox, source, info, task.folder)
+            return await glimpse(bench.sandbox, source, info, task.folder)
+
+    vectors, changes_s = await asyncio.gather(bench.embed([sentence.text for sentence in said]), screen())
     found = await asyncio.to_thread(
         partial(chapters, said, vectors, duration_s=clip.duration_s, scene_changes_s=changes_s)
     )
