@@ -7,6 +7,7 @@ code in those wheels is never imported, and every file must have the SHA-256 wri
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -76,6 +77,7 @@ def resolve(name: str, cache: Path) -> Path:
     return _from_hub(name, cache / "hub")
 
 
+@functools.cache
 def common_words(folder: Path) -> frozenset[str]:
     """Everyday words in lower case: those for which the model in `folder` has a token of their own (20,000 for base).
 
