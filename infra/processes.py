@@ -6,6 +6,7 @@ gone. The returned Popen is the keeper: its exit code is the child's, and signal
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -75,3 +76,13 @@ def stop(process: subprocess.Popen[bytes], *, grace_s: float, stop_signal: signa
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def share_less(pid: int, niceness: int) -> None:
+    """Let a whole session of processes yield to others (niceness 1 to 19), where the system can.
+
+    Linux gives every session the same share of the processor, however nice its processes are, unless the session
+    itself is (autogroups, sched(7)). Where there are none, the niceness of the process alone counts.
+    """
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))

@@ -108,7 +108,7 @@ class SpeechSettings(Settings):
     whisper_model: str = Field(
         "bundled", description="`bundled` (multilingual base), a folder, or a model name from the hub."
     )
-    whisper_threads: int = Field(1, ge=1, le=64, description="Threads for one transcription.")
+    whisper_threads: int = Field(2, ge=1, le=64, description="Windows of speech heard at once, a core each.")
     whisper_beam: int = Field(1, ge=1, le=10, description="Beam size: 1 is fast, 5 a little more accurate.")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from infra.processes import share_less
 from workers.media.confinement import Limits
 
 _TICK_S = 0.2
@@ -59,12 +60,19 @@ class Group:
     """
 
     def __init__(
-        self, argv: Sequence[str], *, folder: Path | None, environment: dict[str, str] | None, fds: tuple[int, ...]
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path | None,
+        environment: dict[str, str] | None,
+        fds: tuple[int, ...],
+        nice: int,
     ) -> None:
         self._process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
             start_new_session=True, cwd=folder, env=environment, pass_fds=fds,
         )  # fmt: skip
+        self._nice = nice
         self._seen = _Observed()
         self._peak_memory_bytes = 0
         self._cpu_s = 0.0
@@ -137,8 +145,12 @@ class Group:
         try:
             if now - self._family_at > _FAMILY_EVERY_S or len(self._family) < 2:
                 me = psutil.Process(self._process.pid)
+                known = {member.pid for member in self._family}
                 self._family = [me, *me.children(recursive=True)]
                 self._family_at = now
+                for member in self._family if self._nice else ():
+                    if member.pid not in known:
+                        share_less(member.pid, self._nice)
             threads = memory_bytes = 0
             cpu_s = 0.0
             for member in self._family:

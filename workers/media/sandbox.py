@@ -98,11 +98,11 @@ class Sandbox:
                     command = confinement.bubblewrapped(
                         command, inputs=inputs, output=output, seccomp_fd=next(iter(fds), None)
                     )
-                    yield Group(command, folder=None, environment=_ENVIRONMENT, fds=fds)
+                    yield Group(command, folder=None, environment=_ENVIRONMENT, fds=fds, nice=nice)
                 else:
                     folder = stack.enter_context(_folder_with_links(inputs, output))
                     command = confinement.dies_with_parent(command)
-                    yield Group(command, folder=folder, environment=_ENVIRONMENT, fds=())
+                    yield Group(command, folder=folder, environment=_ENVIRONMENT, fds=(), nice=nice)
             except FileNotFoundError as missing:
                 raise Misconfigured(_missing(missing.filename), code="media.sandbox") from missing
 

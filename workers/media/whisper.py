@@ -68,9 +68,9 @@ class _Child:
 class Whisper:
     """One loaded speech model. Several clips at once take turns.
 
-    `model` is a folder from `weights.resolve`, `name` what the transcript says about it, `threads` the cores
-    it may use (1 was as fast as 2 on the reference machine), `beam` 1 (draft) to 5 (accurate), `stall_s` how
-    long the child may be silent about a clip before it counts as hung.
+    `model` is a folder from `weights.resolve`, `name` what the transcript says about it, `threads` how many windows of
+    speech it hears at once, `beam` 1 (draft) to 5 (accurate), `stall_s` how long the child may be silent about a clip
+    before it counts as hung.
     """
 
     def __init__(self, model: Path, *, name: str = "", threads: int = 1, beam: int = 1, stall_s: float = 600.0) -> None:
@@ -214,7 +214,13 @@ class Whisper:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-        return kept | {"OMP_NUM_THREADS": str(self.threads), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+        # One heap for all threads: a heap each takes 120 MB more with two (docs/decisions/0007).
+        return kept | {
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+            "HF_HUB_OFFLINE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
 
     async def _kill(self, child: _Child) -> None:
         if self._child is child:

@@ -9,7 +9,8 @@ It reads one JSON line per request from stdin and writes JSON lines to what was 
         | {"id": 7, "failed": REPR, "detail": TRACEBACK}                        the end
     {"cancel": 7}                                                               nobody waits for it any more
 
-Several requests take turns, so a short clip does not wait for a long one.
+Windows of speech are heard side by side, one thread each. Several requests take turns at it, so a short clip does
+not wait for a long one.
 
 It ends with its parent: the kernel kills it when the parent dies, and end of file on stdin ends it even in
 the middle of a clip.
@@ -20,7 +21,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import math
 import os
 import queue
 import signal
@@ -28,26 +28,33 @@ import sys
 import threading
 import traceback
 import wave
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from infra.processes import share_less
 from workers.language.gaps import filled, unheard
 from workers.language.guards import apply
 from workers.language.records import Segment, Span, Transcript, Word, segment_of
+from workers.media.windows import windows
+
+Samples: TypeAlias = npt.NDArray[np.float32]
+Request: TypeAlias = dict[str, Any]
+Answer: TypeAlias = dict[str, Any]
 
 RATE_HZ = 16_000
 PCM_MESSAGE = "The sound of this recording could not be read. The recording is safe. Please try it again."
 
 _PR_SET_PDEATHSIG = 1
-_VAD_PAD_S = 0.3
-_VAD_JOIN_S = 1.1
-_WINDOW_S = 29.0
+_NICE = 5  # behind what people wait for on the page and what makes a recording playable, before encodes
+_LANGUAGE_WINDOWS = 3
 _TEMPERATURES = [0.0, 0.4, 0.8]
 _MOST_TOKENS = 224
 """For 30 s, as in OpenAI's decoder. With the library's 448 and six temperatures, 30 s of music that was taken
@@ -61,7 +68,7 @@ class NotPcm(Exception):
     """The file is not 16 kHz mono 16-bit PCM in a WAV container."""
 
 
-def read_pcm(path: Path) -> npt.NDArray[np.float32]:
+def read_pcm(path: Path) -> Samples:
     """Samples -1..1 of a 16 kHz mono s16 WAV, shape (samples,). Raises NotPcm for anything else."""
     try:
         with wave.open(str(path), "rb") as file:
@@ -75,7 +82,7 @@ def read_pcm(path: Path) -> npt.NDArray[np.float32]:
     return samples.astype(np.float32) / 32768.0
 
 
-def heard_speech(samples: npt.NDArray[np.float32]) -> list[Span]:
+def heard_speech(samples: Samples) -> list[Span]:
     """Stretches of speech in seconds, as tight as Silero VAD v6 sees them (32 ms steps, pauses above 0.1 s)."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415
 
@@ -84,56 +91,11 @@ def heard_speech(samples: npt.NDArray[np.float32]) -> list[Span]:
     return [(chunk["start"] / RATE_HZ, chunk["end"] / RATE_HZ) for chunk in chunks]
 
 
-def padded(speech: list[Span], duration_s: float) -> list[Span]:
-    """Speech with 0.3 s of air around it, joined over pauses below 1.1 s: what Whisper gets to hear."""
-    joined: list[Span] = []
-    for heard_s, silent_s in speech:
-        start_s, end_s = max(0.0, heard_s - _VAD_PAD_S), min(duration_s, silent_s + _VAD_PAD_S)
-        if joined and start_s - joined[-1][1] < _VAD_JOIN_S - 2 * _VAD_PAD_S:
-            joined[-1] = (joined[-1][0], end_s)
-        else:
-            joined.append((start_s, end_s))
-    return joined
-
-
-class Voiced:
-    """The samples without their long silences, and where each of them was.
-
-    `cuts` are pauses as (second in the voiced samples, length in seconds): good places to end a window.
-    """
-
-    def __init__(self, samples: npt.NDArray[np.float32], speech: list[Span]) -> None:
-        spans = padded(speech, len(samples) / RATE_HZ)
-        self.chunks = [{"start": int(start_s * RATE_HZ), "end": int(end_s * RATE_HZ)} for start_s, end_s in spans]
-        self.samples = np.concatenate([samples[chunk["start"] : chunk["end"]] for chunk in self.chunks])
-        self.duration_s = len(self.samples) / RATE_HZ
-        self.cuts = [
-            (self._voiced_s(spans, (left[1] + right[0]) / 2), right[0] - left[1]) for left, right in pairwise(speech)
-        ]
-
-    @staticmethod
-    def _voiced_s(spans: list[Span], time_s: float) -> float:
-        return sum(max(0.0, min(time_s, end_s) - start_s) for start_s, end_s in spans)
-
-    def windows(self) -> list[float]:
-        """Start, end, start, end ... of windows of at most 29 s that end in a pause, in voiced seconds.
-
-        Whisper drops whole sentences that its 30 s window cuts in two (measured: 13 of 420 words under noise).
-        """
-        flat, start_s = [], 0.0
-        while (left_s := self.duration_s - start_s) > _WINDOW_S:
-            latest_s = start_s + _WINDOW_S
-            fewest_s = start_s + left_s - (math.ceil(left_s / _WINDOW_S) - 1) * _WINDOW_S
-            inside = [cut for cut in self.cuts if start_s + _WINDOW_S / 3 < cut[0] <= latest_s]
-            inside = [cut for cut in inside if cut[0] >= fewest_s] or inside  # not one window more than needed
-            end_s = max(inside, key=lambda cut: cut[1], default=(latest_s, 0.0))[0]
-            flat += [start_s, end_s]
-            start_s = end_s
-        return [*flat, start_s, self.duration_s]
-
-
 class Model:
-    """One loaded Whisper model and how to ask it."""
+    """One loaded Whisper model, which hears up to `threads` windows at once, and how to ask it.
+
+    Two threads for one window were no faster than one (docs/decisions/0007), so each window has one.
+    """
 
     def __init__(self, folder: str, name: str, threads: int) -> None:
         import ctranslate2  # noqa: PLC0415
@@ -141,17 +103,20 @@ class Model:
 
         self.name = name
         self.device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        self._set_seed = ctranslate2.set_random_seed
+        ctranslate2.set_random_seed(0)
         self._whisper = WhisperModel(
             folder,
             device=self.device,
             compute_type="float16" if self.device == "cuda" else "int8",
-            cpu_threads=threads,
-            num_workers=1,
+            cpu_threads=1,
+            num_workers=threads,
             local_files_only=True,
         )
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="window")
 
-    def transcribe(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def transcribe(self, request: Request) -> Iterator[Answer]:
+        """What the parent is told: how far it is, then the transcript or why there is none."""
         samples = read_pcm(Path(request["pcm"]))
         language = request["language"]
         if language is not None and language not in self._whisper.supported_languages:
@@ -162,55 +127,75 @@ class Model:
             }
             return
         speech = [(start_s, end_s) for start_s, end_s in request["within"]] or heard_speech(samples)
-        if not speech:
+        parts = windows(speech, len(samples) / RATE_HZ)
+        if not parts:
             yield {"transcript": Transcript(model=self.name).to_json()}
             return
         yield {"progress": 0.0}
-        found, info = self._decode(samples, speech, request)
-        segments = []
-        for segment in found:
-            segments.append(segment)
-            yield {"progress": min(1.0, segment.end_s / (len(samples) / RATE_HZ))}
-        heard = Transcript(
-            info.language, float(info.language_probability), tuple(segments), model=self.name, speech=tuple(speech)
-        )
+        language, probability = (language, 1.0) if language else self._language(samples, parts)
+        segments: list[Segment] = []
+        for at, found in enumerate(self._heard(samples, parts, language, request), start=1):
+            segments += found
+            yield {"progress": at / len(parts)}
+        heard = Transcript(language, probability, tuple(segments), model=self.name, speech=tuple(speech))
         missed = unheard(apply(heard, speech).words, speech)
         if missed and not request["within"]:
-            again, _ = self._decode(samples, missed, request | {"language": info.language})
-            heard = replace(heard, segments=filled(heard.segments, list(again), missed))
+            again = self._heard(samples, windows(missed, len(samples) / RATE_HZ), language, request)
+            found = [segment for window in again for segment in window]
+            heard = replace(heard, segments=filled(heard.segments, found, missed))
         yield {"transcript": heard.to_json()}
 
-    def _decode(
-        self, samples: npt.NDArray[np.float32], speech: list[Span], request: dict[str, Any]
-    ) -> tuple[Iterator[Segment], Any]:
-        """What is said in these stretches, heard as the caller asks for it, and in which language."""
-        voiced = Voiced(samples, speech)
-        self._set_seed(0)
-        found, info = self._whisper.transcribe(
-            voiced.samples,
-            language=request["language"],
-            clip_timestamps=voiced.windows(),
+    def _language(self, samples: Samples, parts: Sequence[Sequence[Span]]) -> tuple[str, float]:
+        """The language of the first speech, and how probable it is."""
+        if not self._whisper.model.is_multilingual:
+            return "en", 1.0
+        voiced = np.concatenate([_cut(samples, part) for part in parts[:_LANGUAGE_WINDOWS]])
+        language, probability, _ = self._whisper.detect_language(voiced, language_detection_segments=_LANGUAGE_WINDOWS)
+        return language, float(probability)
+
+    def _heard(
+        self, samples: Samples, parts: Sequence[Sequence[Span]], language: str, request: Request
+    ) -> Iterator[list[Segment]]:
+        """What is said in each window, in order. Few windows wait at a time, so other clips get their turn."""
+        waiting: deque[Future[list[Segment]]] = deque()
+        try:
+            for part in parts:
+                waiting.append(self._pool.submit(self._decode, samples, part, language, request))
+                if len(waiting) > self._threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for window in waiting:
+                window.cancel()
+
+    def _decode(self, samples: Samples, part: Sequence[Span], language: str, request: Request) -> list[Segment]:
+        """What is said in one window, in seconds of the whole clip, heard as the caller asks for it."""
+        from faster_whisper.transcribe import restore_speech_timestamps  # noqa: PLC0415
+
+        found, _ = self._whisper.transcribe(
+            _cut(samples, part),
+            language=language,
             beam_size=request["beam"],
             condition_on_previous_text=False,
             word_timestamps=True,
             hallucination_silence_threshold=2.0,
-            language_detection_segments=3,
             temperature=_TEMPERATURES,
             best_of=2,
             max_new_tokens=_MOST_TOKENS,
             hotwords=_hint(request["hotwords"]),
         )
-        return _segments(found, info.language, voiced), info
+        chunks = [{"start": int(start_s * RATE_HZ), "end": int(end_s * RATE_HZ)} for start_s, end_s in part]
+        segments = []
+        for segment in restore_speech_timestamps(found, chunks, RATE_HZ):
+            words = _words(segment.words or [], language)
+            if words:
+                segments.append(segment_of(words, Segment(0, 0, "", (), segment.avg_logprob, segment.no_speech_prob)))
+        return segments
 
 
-def _segments(found: Iterator[Any], language: str, voiced: Voiced) -> Iterator[Segment]:
-    """Whisper's segments with their words, in seconds of the whole clip."""
-    from faster_whisper.transcribe import restore_speech_timestamps  # noqa: PLC0415
-
-    for segment in restore_speech_timestamps(found, voiced.chunks, RATE_HZ):
-        words = _words(segment.words or [], language)
-        if words:
-            yield segment_of(words, Segment(0, 0, "", (), segment.avg_logprob, segment.no_speech_prob))
+def _cut(samples: Samples, part: Sequence[Span]) -> Samples:
+    return np.concatenate([samples[int(start_s * RATE_HZ) : int(end_s * RATE_HZ)] for start_s, end_s in part])
 
 
 def _hint(hotwords: list[str]) -> str | None:
@@ -259,24 +244,29 @@ def _requests() -> queue.Queue[str]:
 
 
 def _serve(model: Model, lines: queue.Queue[str], protocol: IO[str]) -> None:
-    """Answer requests for ever, each in its turn a few sentences at a time."""
-    running: dict[int, Iterator[dict[str, Any]]] = {}
+    """Answer requests for ever, each in a thread of its own; hearing is what the model's threads do."""
+    running: dict[int, threading.Event] = {}
+    one_line = threading.Lock()
+
+    def answer(request: Request, cancelled: threading.Event) -> None:
+        with closing(_answers(model, request)) as answers:
+            for found in answers:
+                if cancelled.is_set():
+                    break
+                with one_line:
+                    print(json.dumps({"id": request["id"]} | found), file=protocol)
+        del running[request["id"]]
+
     while True:
-        while not running or not lines.empty():
-            request = json.loads(lines.get())
-            if "cancel" in request:
-                running.pop(request["cancel"], None)
-            else:
-                running[request["id"]] = _answers(model, request)
-        for number, answers in list(running.items()):
-            answer = next(answers, None)
-            if answer is None:
-                del running[number]
-            else:
-                print(json.dumps({"id": number} | answer), file=protocol)
+        request = json.loads(lines.get())
+        if "cancel" in request:
+            running.get(request["cancel"], threading.Event()).set()
+        else:
+            cancelled = running[request["id"]] = threading.Event()
+            threading.Thread(target=answer, args=(request, cancelled), daemon=True).start()
 
 
-def _answers(model: Model, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(model: Model, request: Request) -> Generator[Answer]:
     try:
         yield from model.transcribe(request)
     except NotPcm as error:
@@ -293,6 +283,8 @@ def main() -> None:
     arguments.add_argument("--parent", type=int, required=True)
     options = arguments.parse_args()
     _die_with(options.parent)
+    os.nice(_NICE)
+    share_less(os.getpid(), _NICE)
     # Libraries may print; only protocol lines may reach the parent.
     protocol: IO[str] = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

@@ -12,8 +12,10 @@ from workers.media.audio import gain_to_target
 from workers.media.renditions import Renditions, make_renditions
 from workers.workbench import Task, Workbench
 
-# Encoding yields to everything that somebody waits for.
+# Encoding yields to everything that somebody waits for, the words first of all (`whisper_process` has 5). Only where
+# nothing plays before it is through, both are waited for alike.
 NICE = 10
+NICE_IF_NOTHING_PLAYS = 5
 
 
 async def run(bench: Workbench, task: Task) -> None:
@@ -29,7 +31,7 @@ async def run(bench: Workbench, task: Task) -> None:
             task.folder,
             gain_db=gain_to_target(sound),
             threads=bench.settings.encode_threads,
-            nice=NICE,
+            nice=NICE if info.copyable else NICE_IF_NOTHING_PLAYS,
             on_progress=task.report,
         )
     files = list_files(made, clip.id, task.claim.prefix)

@@ -10,14 +10,12 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import jiwer
 import numpy as np
-import numpy.typing as npt
 import psutil
 import pytest
 import pytest_asyncio
@@ -28,6 +26,8 @@ from workers.language import guards
 from workers.language.records import Segment, Span, Transcript, segment_of
 from workers.media import weights, whisper_process
 from workers.media.whisper import Whisper
+from workers.media.whisper_process import Request, Samples
+from workers.media.windows import windows
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -119,6 +119,17 @@ async def test_two_clips_at_once_take_turns_and_say_the_same(tiny: Whisper, spok
     assert first == second
 
 
+async def test_windows_heard_side_by_side_say_what_they_say_one_after_another(tiny: Whisper, tmp_path: Path) -> None:
+    recording = Path(__file__).parents[3] / "samples" / "expense-report.mp4"
+    pcm = tmp_path / "report.wav"
+    to_pcm = ["-ac", "1", "-ar", "16000", "-c:a", "pcm_s16le", "-map_metadata", "-1", "-fflags", "+bitexact"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", recording, *to_pcm, pcm], check=True)
+    async with Whisper(weights.resolve("tiny.en", Path()), name="tiny.en", threads=3) as three:
+        heard = await three.transcribe(pcm)
+    assert heard == await tiny.transcribe(pcm)
+    assert len(windows(heard.speech, 90.0)) >= 3
+
+
 _NOISES = [
     sound.silence, sound.room, sound.fan, sound.typing, sound.clicks, sound.beeps, sound.music, sound.beat,
 ]  # fmt: skip
@@ -166,15 +177,13 @@ class Skipping(whisper_process.Model):
         super().__init__(str(folder), "tiny.en", 1)
         self.heard: list[list[Span]] = []
 
-    def _decode(
-        self, samples: npt.NDArray[np.float32], speech: list[Span], request: dict[str, Any]
-    ) -> tuple[Iterator[Segment], Any]:
-        found, info = super()._decode(samples, speech, request)
-        self.heard.append(speech)
+    def _decode(self, samples: Samples, part: Sequence[Span], language: str, request: Request) -> list[Segment]:
+        found = super()._decode(samples, part, language, request)
+        self.heard.append(list(part))
         if len(self.heard) > 1:
-            return found, info
+            return found
         kept = [[word for word in segment.words if not 3.9 < word.start_s < 7] for segment in found]
-        return iter([segment_of(words) for words in kept if words]), info
+        return [segment_of(words) for words in kept if words]
 
 
 def test_speech_that_got_no_words_is_listened_to_again(spoken: Path) -> None:
@@ -315,6 +324,8 @@ import asyncio, sys
 from pathlib import Path
 from workers.media import weights
 from workers.media.whisper import Whisper
+from workers.media.whisper_process import Request, Samples
+from workers.media.windows import windows
 
 async def main():
     whisper = Whisper(weights.resolve("tiny.en", Path()), name="tiny.en")
