@@ -1,14 +1,13 @@
 """Chapters: where a recording turns to its next topic.
 
 Every way to divide a recording has a probability: that of its cuts, by clues at each sentence (a pause, the screen,
-the words, whether the meaning changes), times that of its chapters (of like sentences, of a usual length). The sum over
-all ways says how probable a turn is at each sentence: a semi-Markov conditional random field (Sarawagi & Cohen 2004).
+what is said: `turns`), times that of its chapters (of like sentences, of a usual length). The sum over all ways says
+how probable a turn is at each sentence: a semi-Markov conditional random field (Sarawagi & Cohen 2004).
 Where the weights come from and how it compares: docs/decisions/0005-chapters.md (`python -m tests.bench.chapters`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.language.records import Sentence
-from workers.language.titles import VERBS, titles
+from workers.language.titles import titles
+from workers.language.turns import log_odds
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -32,14 +32,11 @@ USUAL_RECORDING_S: Final = 150.0
 VARIANCE: Final = 0.7  # how far sentences of one topic lie from their mean (squared; MiniLM on tests/bench/howto)
 
 # The three numbers of the decision, chosen by cross-validation inside the tuning part.
-WHOLE: Final = 0.2  # a recording stays whole when it is about one thing with at least this probability
+WHOLE: Final = 0.15  # a recording stays whole when it is about one thing with at least this probability
 WORTH: Final = 0.3  # a cut must be worth this much: `PLACE` parts its own probability, the rest that within `NEAR_S`
 PLACE: Final = 0.3
 
-CLUES: Final = (
-    "pause", "screen", "announces", "time", "condition", "leans", "pronouns", "orders", "looks ahead",
-    "central", "done",
-)  # fmt: skip
+CLUES: Final = ("pause", "screen", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +52,8 @@ class Weights:
     chapter: tuple[float, ...]
 
 
-FITTED: Final = Weights(
-    turn=(1.877, 1.868, 1.734, 1.402, -1.386, -0.821, -0.332, 1.19, -3.717, 2.186, -2.934, -9.893),
-    chapter=(-4.012, -3.391, -2.406, -4.408, -3.272),
-)
-FITTED_BLIND: Final = Weights(
-    turn=(1.783, 0.0, 1.82, 1.074, -1.38, -1.124, -0.353, 1.264, -3.594, 2.351, -3.069, -9.325),
-    chapter=(-3.92, -3.396, -2.24, -4.822, -3.212),
-)
+FITTED: Final = Weights(turn=(2.028, 2.231, 1.099, -6.272), chapter=(-4.163, -4.936, -4.89, -5.226, -1.728))
+FITTED_BLIND: Final = Weights(turn=(1.888, 0.0, 1.073, -5.664), chapter=(-4.298, -5.162, -5.298, -5.392, -1.681))
 """For recordings without a known change of the screen: not looked for yet, or nothing changes."""
 
 
@@ -97,7 +88,7 @@ def chapters(
 ) -> list[Chapter]:
     """Return chapters without gaps from 0.0 to `duration_s`; one topic gives one, no sentences give none.
 
-    `sentences` are in order of time, `vectors` has shape (len(sentences), d), rows of unit length.
+    `sentences` are in order of time, `vectors` has shape (len(sentences), 384), rows of unit length.
     """
     if not sentences:
         return []
@@ -124,8 +115,9 @@ def boundaries(
     duration_s: float,
     scene_changes_s: Sequence[float] = (),
     weights: Weights | None = None,
+    text: Floats | None = None,
 ) -> list[Boundary]:
-    """Return the places where a new topic starts, in order; shapes as for `chapters`, weights as fitted.
+    """Return the places where a new topic starts, in order; shapes as for `chapters`, weights and `text` as fitted.
 
     Raises `ValueError` when there is not one vector a sentence.
     """
@@ -135,7 +127,9 @@ def boundaries(
         return []
     weights = weights or (FITTED if len(scene_changes_s) else FITTED_BLIND)
     edges_s = edges(sentences, duration_s)
-    turns = turn_clues(sentences, vectors, scene_changes_s) @ np.array(weights.turn)
+    if text is None:
+        text = log_odds([sentence.text.strip() for sentence in sentences], vectors)
+    turns = turn_clues(sentences, scene_changes_s, text) @ np.array(weights.turn)
     probable, whole = probabilities(ways(turns, vectors, edges_s, weights))
     if whole >= WHOLE:
         return []
@@ -152,27 +146,12 @@ def edges(sentences: Sequence[Sentence], duration_s: float) -> Floats:
     return np.array([*starts_s, max(duration_s, sentences[-1].end_s)])
 
 
-def turn_clues(sentences: Sequence[Sentence], vectors: NDArray[np.float32], scene_changes_s: Sequence[float]) -> Floats:
-    """Return what speaks for a turn at each sentence, shape (n, len(CLUES) + 1); the last column is 1."""
-    texts = [sentence.text.strip() for sentence in sentences]
-    rows = vectors.astype(np.float64)
-    orders = np.array([_orders(text) for text in texts], dtype=float)
-    whole = rows.sum(axis=0)
-    columns = [
-        _pauses(sentences),
-        _scenes(sentences, scene_changes_s),
-        _matches(_ANNOUNCES, texts),
-        _matches(_TIME, texts),
-        _matches(_CONDITION, texts),
-        _matches(_LEANS, texts),
-        np.array([len(_PRONOUN.findall(" ".join(text.split()[:6]))) for text in texts], dtype=float),
-        np.array([orders[at + 1 : at + 4].mean() if at + 1 < len(texts) else 0.0 for at in range(len(texts))]),
-        _looks_ahead(rows),
-        rows @ whole / max(float(np.linalg.norm(whole)), 1e-9),
-        np.append(0.0, [_DONE.search(text) is not None for text in texts[:-1]]),
-        np.ones(len(texts)),
-    ]
-    return np.stack(columns, axis=1)
+def turn_clues(sentences: Sequence[Sentence], scene_changes_s: Sequence[float], text: Floats) -> Floats:
+    """Return what speaks for a turn at each sentence, shape (n, len(CLUES) + 1); the last column is 1.
+
+    `text` is what its words and its meaning say (`turns.log_odds`).
+    """
+    return np.stack([_pauses(sentences), _scenes(sentences, scene_changes_s), text, np.ones(len(sentences))], axis=1)
 
 
 def _pauses(sentences: Sequence[Sentence]) -> Floats:
@@ -189,48 +168,6 @@ def _scenes(sentences: Sequence[Sentence], scene_changes_s: Sequence[float]) -> 
     changed = np.zeros(len(sentences))
     changed[[int(np.argmin(row)) for row in away_s if row.min() <= SCENE_S]] = 1.0
     return changed
-
-
-def _looks_ahead(rows: Floats) -> Floats:
-    """Return how the sentence before each is like the four from it on."""
-    return np.array([0.0, *(_cosine(rows[at - 1], rows[at : at + 4].sum(axis=0)) for at in range(1, len(rows)))])
-
-
-def _cosine(one: Floats, other: Floats) -> float:
-    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9)
-
-
-# What sentences begin with (English; in other languages these clues are silent).
-_OPENER = r"(?i)^(?:(?:okay|ok|alright|all right|good|great|right|so|and|well)[,.]?\s+)*"
-_ANNOUNCES = re.compile(
-    _OPENER + r"(?:now|only now|from now on|next|step \w+|second(?:ly)?|third(?:ly)?|finally|lastly|last thing|"
-    r"moving on|let(?:'s| us) move on|(?:then|now) comes|"
-    r"(?:once|now that) (?:that|this|it|everything) is (?:done|finished|ready)|"
-    r"the (?:first|second|third|fourth|fifth|next|last|final) (?:step|thing|part|job))\b"
-)
-_TIME = re.compile(
-    _OPENER + r"(?:when (?:it|they|that|everything|you)|once|after|as soon as|before|by the|at the end|the next day|"
-    r"the day after|within|from|until|with (?:the|both))\b"
-)
-_CONDITION = re.compile(_OPENER + r"(?:if|when you|in case|unless|should)\b")
-_LEANS = re.compile(r"(?i)^(?:but|or|otherwise|because|since|and|so|also|yes|no)\b")
-_PRONOUN = re.compile(
-    r"(?i)\b(?:it|it's|they|they're|them|that|that's|those|he|he's|she|she's|him|her|its|their|there)\b"
-)
-_DONE = re.compile(
-    r"(?i)\b(?:that's it|that is it|and that's|done|finished|ready|is complete|that's all|there you go)\b"
-)
-_FILLERS = frozenset(("okay", "now", "then", "and", "so", "next", "please", "first", "always"))
-
-
-def _matches(pattern: re.Pattern[str], texts: Sequence[str]) -> Floats:
-    return np.array([pattern.match(text) is not None for text in texts], dtype=float)
-
-
-def _orders(text: str) -> bool:
-    """Say whether a sentence tells somebody to do something: it begins with a verb of doing (English)."""
-    words = (word.strip(".,;:!?'’\"") for word in text.lower().split())
-    return next((word for word in words if word not in _FILLERS), "") in VERBS
 
 
 def chapter_clues(vectors: NDArray[np.float32], edges_s: Floats) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:

@@ -1,12 +1,12 @@
 """Makes the development sets for chapters: `uv run --group samples python -m tests.bench.howto.make`.
 
-`scripts/` and `scripts_2/` hold what is said, topic by topic. A bundled voice speaks it, the real Whisper base
-writes down what it hears, and `recordings.json` and `recordings_2.json` keep both beside each other, so that
-methods are compared without hours of speech. Recordings whose script is as it was are kept. The sound stays in
-build/.
+`scripts/`, `scripts_2/` and `scripts_3/` hold what is said, topic by topic. A bundled voice speaks it, the real
+Whisper base writes down what it hears, and `recordings.json`, `recordings_2.json` and `recordings_3.json` keep both
+beside each other, so that methods are compared without hours of speech. Recordings whose script is as it was are
+kept. The sound stays in build/.
 
-The second set was written when the held-back part of the first had been looked at too often. Which of its
-recordings are held back was drawn by lot, before any was heard: the third whose names have the least hashes.
+Each set was written when the held-back part of the one before had been looked at too often. Of the second, the third
+whose names have the least hashes was held back until the third came; of that one, everything is.
 
 Where topics turn is known by construction. Nothing else may give it away, so pauses and changes of the screen
 are drawn by lot (seeded by the name): most turns have a pause or a change, many have none, and most pauses and
@@ -20,6 +20,7 @@ import hashlib
 import json
 import random
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ SCRIPTS = HERE / "scripts"
 RECORDINGS = HERE / "recordings.json"
 SCRIPTS_2 = HERE / "scripts_2"
 RECORDINGS_2 = HERE / "recordings_2.json"
+SCRIPTS_3 = HERE / "scripts_3"
+RECORDINGS_3 = HERE / "recordings_3.json"
 
 
 @dataclass
@@ -49,15 +52,15 @@ class Script:
     topics: list[tuple[str, list[str]]]
 
     @classmethod
-    def read(cls, path: Path) -> Script:
+    def parse(cls, name: str, text: str) -> Script:
         """Read `set:` (first set only) and `title:`, then `## topic` lines, each followed by one sentence a line."""
-        head, *blocks = path.read_text().split("\n## ")
+        head, *blocks = text.split("\n## ")
         fields = dict(line.split(": ", 1) for line in head.splitlines() if line)
         topics = []
         for block in blocks:
             topic, *said = block.strip().splitlines()
             topics.append((topic, said))
-        return cls(path.stem, fields["title"], fields.get("set") == "held", topics)
+        return cls(name, fields["title"], fields.get("set") == "held", topics)
 
     @property
     def texts(self) -> list[str]:
@@ -73,8 +76,10 @@ class Script:
 
 
 def scripts(folder: Path = SCRIPTS) -> list[Script]:
-    """Return the scripts of a set by name; which of the second are held back is drawn here."""
-    found = [Script.read(path) for path in sorted(folder.glob("*.txt"))]
+    """Return the scripts of a set by name; which of the second are held back is drawn here, of the third all are."""
+    found = [Script.parse(path.stem, path.read_text()) for path in sorted(folder.glob("*.txt"))]
+    for script in found:
+        script.held_back |= folder == SCRIPTS_3
     if folder == SCRIPTS_2:
         drawn = sorted(found, key=lambda script: hashlib.sha256(f"held back: {script.name}".encode()).digest())
         for script in drawn[: len(found) // 3]:
@@ -93,11 +98,14 @@ def draw_pauses(script: Script) -> list[float]:
     return pauses_s
 
 
-def draw_scene_changes(script: Script, spoken: Spoken) -> list[float]:
-    """Return when the screen changes, in seconds: near 60 % of the turns and in 20 % of other sentences."""
+def draw_scene_changes(script: Script, times_s: Sequence[tuple[float, float]]) -> list[float]:
+    """Return when the screen changes, in seconds: near 60 % of the turns and in 20 % of other sentences.
+
+    `times_s` are start and end of each sentence.
+    """
     lot = random.Random(f"screens of {script.name}")
     changes_s = []
-    for index, (start_s, end_s) in enumerate(spoken.times):
+    for index, (start_s, end_s) in enumerate(times_s):
         if index in script.turns:
             if index and lot.random() < 0.6:
                 changes_s.append(start_s + lot.uniform(-0.8, 1.2))
@@ -134,7 +142,7 @@ def record(script: Script, spoken: Spoken, heard: Transcript) -> dict[str, Any]:
             [round(start_s, 2), round(end_s, 2), text]
             for (start_s, end_s), text in zip(spoken.times, script.texts, strict=True)
         ],
-        "scene_changes_s": draw_scene_changes(script, spoken),
+        "scene_changes_s": draw_scene_changes(script, spoken.times),
         "words": [[round(word.start_s, 2), round(word.end_s, 2), word.text] for word in heard.words],
     }
 
@@ -156,11 +164,12 @@ async def make(whisper: Whisper, folder: Path, into: Path) -> None:
 
 
 async def main() -> None:
-    """Make both sets."""
+    """Make all sets."""
     folder = await asyncio.to_thread(weights.resolve, weights.BUNDLED, BUILD)
     async with Whisper(folder, name="base") as whisper:
         await make(whisper, SCRIPTS, RECORDINGS)
         await make(whisper, SCRIPTS_2, RECORDINGS_2)
+        await make(whisper, SCRIPTS_3, RECORDINGS_3)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Case:
     true_s: Sequence[float]
     scene_changes_s: Sequence[float] = ()
     held_back: bool = False
+    text: NDArray[np.float64] | None = None
+    """What the text says for a turn at each sentence, when not as `turns.fitted` has it (`fit.text_crossed`)."""
 
     def pauses_s(self) -> NDArray[np.float64]:
         """Return the pause before each sentence, shape (n,)."""
@@ -47,6 +49,7 @@ def ours(case: Case, weights: Weights | Mapping[str, Weights] | None = None) -> 
         duration_s=case.duration_s,
         scene_changes_s=case.scene_changes_s,
         weights=weights[case.name] if isinstance(weights, Mapping) else weights,
+        text=case.text,
     )
     return [cut.start_s for cut in found]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -13,73 +14,100 @@ from hypothesis import strategies as some
 from numpy.typing import NDArray
 
 from learn.embedding import Embedder
-from workers.language.chapters import LEAD_S, MINIMUM_S, boundaries, chapters, probabilities
+from workers.language.chapters import LEAD_S, MINIMUM_S, Boundary, boundaries, chapters, probabilities
 from workers.language.records import Sentence
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 
-def _spoken(topics: list[int], *, pauses_s: dict[int, float] | None = None, each_s: float = 5.0) -> list[Sentence]:
+COFFEE = (
+    "Pull the tray out of the coffee machine and empty it into the sink.",
+    "There is always a bit of old water in it, so keep it level.",
+    "Lift the filter out and hold it under warm water.",
+    "Rub the coffee grounds off with your thumb, and never use soap on it.",
+    "The seal of the filter is black rubber and it wears out.",
+    "If the coffee tastes bitter, the filter was not clean.",
+    "Put the filter back until it clicks.",
+    "Push the tray of the coffee machine in again.",
+)
+BADGE = (
+    "A visitor needs a badge before they may walk through the building.",
+    "Open the list of visitors and type the name as it stands in the passport.",
+    "Choose the host, because the host gets a message when the visitor arrives.",
+    "Place the empty badge on the printer and press print.",
+    "The badge opens the front door and the lift, but no office.",
+    "It stops working at six in the evening.",
+    "Tell the visitor to wear the badge where everybody sees it.",
+    "When the visitor leaves, the badge goes into the box at the door.",
+)
+NEITHER = "This one is quick."
+
+
+def _spoken(texts: Sequence[str], *, pauses_s: dict[int, float] | None = None, each_s: float = 5.0) -> list[Sentence]:
     at = 0.5
     sentences = []
-    for index, topic in enumerate(topics):
+    for index, text in enumerate(texts):
         at += (pauses_s or {}).get(index, 0.2)
-        sentences.append(Sentence(at, at + each_s, f"Sentence {index} about topic {topic}."))
+        sentences.append(Sentence(at, at + each_s, text))
         at += each_s
     return sentences
 
 
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return Embedder()
+
+
 def _vectors(topics: list[int], *, seed: int = 1, noise: float = 0.6) -> NDArray[np.float32]:
+    """Vectors that mean nothing, alike within a topic."""
     random = np.random.default_rng(seed)
-    means = np.eye(64)[np.array(topics, dtype=int)]
-    rows = means + noise * random.normal(size=means.shape) / 8
+    means = np.eye(384)[np.array(topics, dtype=int)]
+    rows = means + noise * random.normal(size=means.shape) / 384**0.5
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _found(topics: list[int], sentences: list[Sentence] | None = None, *, noise: float = 0.6) -> list[int]:
-    sentences = sentences or _spoken(topics)
-    vectors = _vectors(topics, noise=noise)
-    return [cut.index for cut in boundaries(sentences, vectors, duration_s=sentences[-1].end_s)]
+def _cuts(embedder: Embedder, sentences: list[Sentence], scene_changes_s: Sequence[float] = ()) -> list[Boundary]:
+    vectors = embedder.embed([sentence.text for sentence in sentences])
+    return boundaries(sentences, vectors, duration_s=sentences[-1].end_s + 1, scene_changes_s=scene_changes_s)
 
 
-def test_a_new_topic_starts_a_chapter_without_any_pause() -> None:
-    assert _found([0] * 8 + [1] * 9 + [2] * 8) == [8, 17]
+def _found(embedder: Embedder, sentences: list[Sentence], scene_changes_s: Sequence[float] = ()) -> list[int]:
+    return [cut.index for cut in _cuts(embedder, sentences, scene_changes_s)]
 
 
-def test_one_topic_is_one_chapter_whatever_its_pauses() -> None:
-    topics = [0] * 20
-    sentences = _spoken(topics, pauses_s={6: 1.5, 13: 2.0})
-    assert _found(topics, sentences) == []
+def test_a_new_topic_starts_a_chapter_without_any_pause(embedder: Embedder) -> None:
+    assert _found(embedder, _spoken([*COFFEE, *BADGE])) == [len(COFFEE)]
+    assert _found(embedder, _spoken([*BADGE, *COFFEE])) == [len(BADGE)]
+
+
+@pytest.mark.parametrize("topic", [COFFEE, BADGE])
+def test_one_topic_is_one_chapter_whatever_its_pauses(embedder: Embedder, topic: Sequence[str]) -> None:
+    assert _found(embedder, _spoken(topic)) == []
+    assert _found(embedder, _spoken(topic, pauses_s={3: 1.5, 6: 2.0})) == []
 
 
 def test_no_chapter_is_shorter_than_fifteen_seconds() -> None:
     topics = [0, 1, 2, 3, 4, 5] * 5
-    sentences = _spoken(topics)
+    sentences = _spoken([f"Sentence {index}." for index in range(len(topics))])
     edges = [0.0, *(cut.start_s for cut in boundaries(sentences, _vectors(topics), duration_s=160.0)), 160.0]
     assert min(after - before for before, after in pairwise(edges)) >= MINIMUM_S - LEAD_S
 
 
-def test_between_two_equal_places_the_pause_decides() -> None:
-    topics = [0] * 8 + [3] + [1] * 8  # the middle sentence belongs to neither
-    early = _found(topics, _spoken(topics, pauses_s={8: 1.5}), noise=0.0)
-    late = _found(topics, _spoken(topics, pauses_s={9: 1.5}), noise=0.0)
-    assert (early, late) == ([8], [9])
+def test_between_two_places_the_pause_decides(embedder: Embedder) -> None:
+    texts = [*COFFEE, NEITHER, *BADGE]
+    assert _found(embedder, _spoken(texts, pauses_s={8: 1.5}))[0] == 8
+    assert _found(embedder, _spoken(texts, pauses_s={9: 1.5}))[0] == 9
 
 
-def test_between_two_equal_places_the_screen_decides() -> None:
-    topics = [0] * 8 + [3] + [1] * 8
-    sentences = _spoken(topics)
-    vectors = _vectors(topics, noise=0.0)
-    found = [
-        [cut.index for cut in boundaries(sentences, vectors, duration_s=90.0, scene_changes_s=[changed_s])]
-        for changed_s in (sentences[8].start_s, sentences[9].start_s)
-    ]
-    assert found == [[8], [9]]
+def test_between_two_places_the_screen_decides(embedder: Embedder) -> None:
+    sentences = _spoken([*COFFEE, NEITHER, *BADGE])
+    for at in (8, 9):
+        assert _found(embedder, sentences, [sentences[at].start_s])[0] == at
 
 
-def test_chapters_cover_the_recording_without_gaps() -> None:
-    topics = [0] * 8 + [1] * 8
-    made = chapters(_spoken(topics), _vectors(topics), duration_s=99.5)
+def test_chapters_cover_the_recording_without_gaps(embedder: Embedder) -> None:
+    texts = [*COFFEE, *BADGE]
+    made = chapters(_spoken(texts), embedder.embed(texts), duration_s=99.5)
     assert [made[0].start_s, made[-1].end_s] == [0.0, 99.5]
     assert all(before.end_s == after.start_s for before, after in pairwise(made))
     assert len(made) == 2
@@ -96,46 +124,15 @@ def test_a_single_word_is_one_chapter_as_long_as_the_recording() -> None:
     assert made[0].title
 
 
-def test_a_clear_turn_is_surer_than_a_vague_one() -> None:
-    topics = [0] * 10 + [1] * 10
-    sentences = _spoken(topics)
-    clear = boundaries(sentences, _vectors(topics, noise=0.3), duration_s=105.0)
-    mixed = _vectors(topics, noise=0.3)
-    mixed[8:12] = _vectors([0, 1, 0, 1], noise=0.3)
-    vague = boundaries(sentences, mixed, duration_s=105.0)
-    assert len(clear) == len(vague) == 1
+def test_a_clear_turn_is_surer_than_a_vague_one(embedder: Embedder) -> None:
+    clear = _cuts(embedder, _spoken([*COFFEE, *BADGE], pauses_s={8: 1.5}))
+    vague = _cuts(embedder, _spoken([*COFFEE[:7], *BADGE[:2], COFFEE[7], *BADGE[2:]]))
     assert 0.0 <= vague[0].confidence < clear[0].confidence <= 1.0
 
 
-def test_a_sentence_that_announces_the_next_step_starts_it() -> None:
-    topics = [0] * 8 + [3] + [1] * 8
-    found = []
-    for at in (8, 9):
-        sentences = _spoken(topics)
-        said = sentences[at]
-        sentences[at] = Sentence(said.start_s, said.end_s, "The next step is something else.")
-        found.append(_found(topics, sentences, noise=0.0))
-    assert found == [[8], [9]]
-
-
-def test_a_sentence_that_leans_on_the_one_before_starts_nothing() -> None:
-    topics = [0] * 8 + [3] + [1] * 8
-    found = []
-    for at in (8, 9):
-        sentences = _spoken(topics)
-        said = sentences[at]
-        sentences[at] = Sentence(said.start_s, said.end_s, "Because it is so.")
-        found.append(_found(topics, sentences, noise=0.0))
-    assert found == [[9], [8]]
-
-
-def test_hints_alone_make_no_chapter() -> None:
-    topics = [0] * 20
-    sentences = _spoken(topics, pauses_s={10: 4.0})
-    said = sentences[10]
-    sentences[10] = Sentence(said.start_s, said.end_s, "The next step is more of the same.")
-    cuts = boundaries(sentences, _vectors(topics), duration_s=110.0, scene_changes_s=[said.start_s])
-    assert cuts == []
+def test_a_change_of_the_screen_alone_makes_no_chapter(embedder: Embedder) -> None:
+    sentences = _spoken(COFFEE)
+    assert _found(embedder, sentences, [sentences[4].start_s]) == []
 
 
 def test_probabilities_are_those_of_all_ways_counted_one_by_one() -> None:
@@ -154,7 +151,7 @@ def test_probabilities_are_those_of_all_ways_counted_one_by_one() -> None:
 
 def test_vectors_of_other_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="2 sentences but 3 vectors"):
-        boundaries(_spoken([0, 0]), _vectors([0, 0, 0]), duration_s=10.0)
+        boundaries(_spoken(COFFEE[:2]), _vectors([0, 0, 0]), duration_s=10.0)
 
 
 @given(
@@ -186,11 +183,11 @@ def test_whatever_is_said_chapters_are_whole_and_named(
 
 @pytest.mark.parametrize("scene_changes_s", [(8.0, 16.5, 26.7, 69.7, 78.5), (7.0, 17.0, 27.0, 69.0, 79.0), ()])
 def test_the_sample_recording_gets_its_four_steps_whatever_is_known_of_its_screen(
-    scene_changes_s: tuple[float, ...],
+    embedder: Embedder, scene_changes_s: tuple[float, ...]
 ) -> None:
     truth = json.loads((SAMPLES / "expense-report.truth.json").read_text())
     said = [Sentence(one["start_s"], one["end_s"], one["text"]) for one in truth["transcript"]]
-    vectors = Embedder().embed([sentence.text for sentence in said])
+    vectors = embedder.embed([sentence.text for sentence in said])
     found = chapters(said, vectors, duration_s=truth["duration_s"], scene_changes_s=scene_changes_s)
     assert [chapter.start_s for chapter in found] == pytest.approx([step["start_s"] for step in truth["steps"]], abs=1)
     assert [chapter.title for chapter in found[1:]] == [

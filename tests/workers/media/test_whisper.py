@@ -119,14 +119,20 @@ async def test_two_clips_at_once_take_turns_and_say_the_same(tiny: Whisper, spok
     assert first == second
 
 
-async def test_windows_heard_side_by_side_say_what_they_say_one_after_another(tiny: Whisper, tmp_path: Path) -> None:
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """What is said in the sample recording: a minute and a half, no sentence twice."""
     recording = Path(__file__).parents[3] / "samples" / "expense-report.mp4"
-    pcm = tmp_path / "report.wav"
     to_pcm = ["-ac", "1", "-ar", "16000", "-c:a", "pcm_s16le", "-map_metadata", "-1", "-fflags", "+bitexact"]
+    pcm = tmp_path / "report.wav"
     subprocess.run(["ffmpeg", "-loglevel", "error", "-i", recording, *to_pcm, pcm], check=True)
+    return pcm
+
+
+async def test_windows_heard_side_by_side_say_what_they_say_one_after_another(tiny: Whisper, report: Path) -> None:
     async with Whisper(weights.resolve("tiny.en", Path()), name="tiny.en", threads=3) as three:
-        heard = await three.transcribe(pcm)
-    assert heard == await tiny.transcribe(pcm)
+        heard = await three.transcribe(report)
+    assert heard == await tiny.transcribe(report)
     assert len(windows(heard.speech, 90.0)) >= 3
 
 
