@@ -74,6 +74,20 @@ async def test_what_it_used_is_measured(mode: SandboxMode) -> None:
     assert 30 << 20 < finished.peak_memory_bytes < max(256 << 20, own_peak_bytes + (1 << 20))
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel shares by process, not by session")
+async def test_a_nice_tool_yields_to_other_sessions(sandbox: Sandbox) -> None:
+    task = asyncio.create_task(sandbox.run(FOREVER, inputs={}, output=None, limits=ROOM, nice=10))
+    shares: set[str] = set()
+    async with asyncio.timeout(20):
+        while "nice 10" not in shares:
+            await asyncio.sleep(0.05)
+            tools = [child for child in descendants() if child.name() == "ffmpeg"]
+            shares = {Path(f"/proc/{tool.pid}/autogroup").read_text().split(" ", 1)[1].strip() for tool in tools}
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_other_files_cannot_be_read(sandbox: Sandbox, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("do not tell")
