@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote_plus
 
 import aiotus
 import httpx
@@ -228,7 +229,8 @@ def print_answer(answer: Json, url: str) -> None:
     """Hits as a person reads them: lesson, chapter, second, sentence, link."""
     console = Console(highlight=False, soft_wrap=True)
     if not answer["answered"]:
-        console.print(f"No lesson answers “{answer['query']}”. Ask for it: {url}/search?q=", markup=False)
+        asked = quote_plus(answer["query"])
+        console.print(f"No lesson answers “{answer['query']}”. Ask for it: {url}/search?q={asked}", markup=False)
         return
     for hit in answer["hits"]:
         minutes, seconds = divmod(int(hit["start_s"]), 60)

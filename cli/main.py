@@ -18,6 +18,7 @@ from cli import glossary, people
 from infra import settings as configuration
 from infra.errors import LorecastError
 from infra.settings import PlatformSettings, WebSettings
+from infra.telemetry import log_warnings_only
 
 app = typer.Typer(
     help="Lorecast captures what people at work know and makes it findable.",
@@ -131,6 +132,7 @@ def migrate() -> None:
 
 def main() -> None:
     """Entry of the `lorecast` command."""
+    log_warnings_only()
     try:
         app()
     except LorecastError as error:
