@@ -36,6 +36,11 @@ _BEFORE_A_NOUN = frozenset((
     "my", "your", "our", "their", "his", "her", "its", "one", "two", "another",
 ))  # fmt: skip
 
+_LINKS = frozenset((
+    "in", "into", "from", "to", "of", "on", "onto", "with", "for", "by", "at", "via", "through", "and", "or",
+    "is", "are",
+))  # fmt: skip
+
 IsCommon = Callable[[str], bool]
 
 
@@ -113,7 +118,8 @@ class _Forms:
 class _Heard:
     """Some words in a row, as they were heard: what is compared with the forms of the glossary."""
 
-    def __init__(self, words: Sequence[Word], is_common: IsCommon, previous: Word | None = None) -> None:
+    def __init__(self, words: Sequence[Word], is_common: IsCommon, before: Sequence[Word] = ()) -> None:
+        previous = before[-1] if before else None
         self.bare = [bare(word.text) for word in words]
         self.letters = "".join(self.bare)
         self.sound = sound(self.letters)
@@ -121,12 +127,19 @@ class _Heard:
         self.common = all(any(map(str.isdigit, word)) or is_common(word) for word in self.bare)
         self.least = min(word.probability for word in words)
         self.probability = fmean(word.probability for word in words)
-        self.after_article = previous is not None and previous.text.lower() in _BEFORE_A_NOUN
+        self.after_article = _leads_to_a_noun([word.text.lower() for word in before[-2:]])
         capitals = [text for word, text in zip(words, self.bare, strict=True) if word.text != word.text.lower()]
         self.rare_name = not all(map(is_common, capitals))
         inside = previous is not None and not ends_sentence(previous.text)
         self.name = self.rare_name or (inside and bool(capitals))
         self.unsure = self.rare_name and (inside or self.least < UNSURE)
+
+
+def _leads_to_a_noun(before: Sequence[str]) -> bool:
+    """Whether an article or its like stands before some words, or one word further: "on a long work day"."""
+    if not before or before[-1] in _BEFORE_A_NOUN:
+        return bool(before)
+    return len(before) > 1 and before[-2] in _BEFORE_A_NOUN and before[-1].isalpha() and before[-1] not in _LINKS
 
 
 def hotwords_for(
@@ -147,7 +160,7 @@ def hotwords_for(
     compared: set[tuple[str, float]] = set()
     for size in range(1, min(forms.longest + 2, len(words)) + 1):
         for at in range(len(words) - size + 1):
-            heard = _Heard(words[at : at + size], is_common, words[at - 1] if at else None)
+            heard = _Heard(words[at : at + size], is_common, words[:at])
             rare = not heard.common or heard.name or heard.probability < DOUBTED
             enough = min(least, A_LITTLE_ALIKE) if rare else least
             if (heard.letters, enough) in compared:
@@ -171,7 +184,7 @@ def place_of(words: Sequence[Word], within: tuple[int, int], term: Term, is_comm
     for form in _forms(term):
         for size in range(1, min(form.words + 3, end - start) + 1):
             for at in range(start, end - size + 1):
-                heard = _Heard(words[at : at + size], is_common, words[at - 1] if at else None)
+                heard = _Heard(words[at : at + size], is_common, words[:at])
                 alike = _alike(heard.letters, heard.sound, form, A_LITTLE_ALIKE)
                 if heard.whole and alike >= A_LITTLE_ALIKE and alike > best and _believed(heard, form, alike):
                     best, place = alike, (at, at + size)
@@ -229,10 +242,9 @@ def _corrected(words: Sequence[Word], forms: _Forms, is_common: IsCommon) -> tup
 def _best_match(words: Sequence[Word], at: int, forms: _Forms, is_common: IsCommon) -> tuple[int, str, Rule]:
     """How many words from `at` on are a term, the term, and why; (1, "", ...) where nothing fits."""
     best, found, rule = (0.0, 1), "", Rule.SAME_LETTERS
-    previous = words[at - 1] if at else None
     for size in range(1, min(forms.longest + 2, len(words) - at) + 1):
         for heard_words, ending in _with_and_without_possessive(words[at : at + size]):
-            heard = _Heard(heard_words, is_common, previous)
+            heard = _Heard(heard_words, is_common, words[:at])
             for form in [*forms.same(heard.letters), *_near(heard, forms)] if heard.whole else []:
                 score = _score(heard, form)
                 if score > 0 and (score, size) > best:

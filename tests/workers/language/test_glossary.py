@@ -59,6 +59,7 @@ def transcript(text: str, probability: float = 0.9) -> Transcript:
         ("Get it from Sales force now.", "Get it from Salesforce now."),
         ("Stand under the pallet pro here.", "Stand under the PalletPro here."),
         ("Open the jira ticket.", "Open the Jira ticket."),
+        ("Take the number from sales force.", "Take the number from Salesforce."),
         ("Open the gear a ticket.", "Open the Jira ticket."),
         ("Ask vip k sander, whether it fits.", "Ask Wiebke Sander, whether it fits."),
         ("Start the tiaportal first.", "Start the TIA Portal first."),
@@ -78,6 +79,7 @@ def test_what_sounds_like_a_term_is_written_as_the_company_writes_it(
     "said",
     [
         "Two teams meet on every work day in the sales office.",
+        "It was a long work day, and no big sales force came on a normal work day.",
         "Now we go to the next stage of the process.",
         "The sales forms are in the invoices folder.",
         "In Salesforce, open the Jira ticket.",
