@@ -160,7 +160,7 @@ def hotwords_for(
     compared: set[tuple[str, float]] = set()
     for size in range(1, min(forms.longest + 2, len(words)) + 1):
         for at in range(len(words) - size + 1):
-            heard = _Heard(words[at : at + size], is_common, words[:at])
+            heard = _Heard(words[at : at + size], is_common, words[max(at - 2, 0) : at])
             rare = not heard.common or heard.name or heard.probability < DOUBTED
             enough = min(least, A_LITTLE_ALIKE) if rare else least
             if (heard.letters, enough) in compared:
@@ -184,7 +184,7 @@ def place_of(words: Sequence[Word], within: tuple[int, int], term: Term, is_comm
     for form in _forms(term):
         for size in range(1, min(form.words + 3, end - start) + 1):
             for at in range(start, end - size + 1):
-                heard = _Heard(words[at : at + size], is_common, words[:at])
+                heard = _Heard(words[at : at + size], is_common, words[max(at - 2, 0) : at])
                 alike = _alike(heard.letters, heard.sound, form, A_LITTLE_ALIKE)
                 if heard.whole and alike >= A_LITTLE_ALIKE and alike > best and _believed(heard, form, alike):
                     best, place = alike, (at, at + size)
@@ -244,7 +244,7 @@ def _best_match(words: Sequence[Word], at: int, forms: _Forms, is_common: IsComm
     best, found, rule = (0.0, 1), "", Rule.SAME_LETTERS
     for size in range(1, min(forms.longest + 2, len(words) - at) + 1):
         for heard_words, ending in _with_and_without_possessive(words[at : at + size]):
-            heard = _Heard(heard_words, is_common, words[:at])
+            heard = _Heard(heard_words, is_common, words[max(at - 2, 0) : at])
             for form in [*forms.same(heard.letters), *_near(heard, forms)] if heard.whole else []:
                 score = _score(heard, form)
                 if score > 0 and (score, size) > best:

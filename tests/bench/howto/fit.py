@@ -29,8 +29,7 @@ from workers.language.chapters import (
 
 SCREEN_TRUST = 0.9
 """How much of the weights fitted with screens is kept; the rest is of those that know none. Our set draws changes of
-the screen by lot, and real ones come more often inside a topic. Costs little on the set, and the sample recording,
-which was not fitted to, gets all of its four chapters instead of three."""
+the screen by lot, and real ones come more often inside a topic. Costs little on the set."""
 HELD_TURN, HELD_CHAPTER = 3.0, 0.05  # how strongly weights are held back, for clues of standard deviation 1
 HELD_TEXT = 3.3
 LEAST_SEEN = 20  # a word is a clue when so many sentences have it

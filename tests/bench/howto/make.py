@@ -6,7 +6,7 @@ beside each other, so that methods are compared without hours of speech. Recordi
 kept. The sound stays in build/.
 
 Each set was written when the held-back part of the one before had been looked at too often. Of the second, the third
-whose names have the least hashes was held back until the third came; of that one, everything is.
+whose names have the least hashes is held back; of the last, everything.
 
 Where topics turn is known by construction. Nothing else may give it away, so pauses and changes of the screen
 are drawn by lot (seeded by the name): most turns have a pause or a change, many have none, and most pauses and
