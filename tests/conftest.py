@@ -6,6 +6,7 @@ keep_to_this_machine()
 
 pytest_plugins = [
     "tests.fixtures.clips",
+    "tests.fixtures.disk",
     "tests.fixtures.platform",
     "tests.fixtures.database",
     "tests.fixtures.web",

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import shutil
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -28,6 +25,7 @@ from infra.ledger import StageState
 from infra.processes import spawn, stop
 from infra.storage import Storage
 from tests.builders import a_person
+from tests.fixtures.disk import Disk
 from tests.fixtures.faults import Fault, FaultProxy, fault_proxy
 from tests.fixtures.workers import (
     Add,
@@ -261,26 +259,10 @@ async def _said(log: Path, event: str) -> bool:
     return event in log.read_text()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty disk of 1 MiB that can be made larger."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if shutil.which("mount") is None or os.geteuid() != 0 or _mount(disk, "size=1m") != 0:
-        pytest.skip("a small disk can be mounted by root only")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def _mount(disk: Path, options: str) -> int:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
-    return subprocess.run(command, check=False, capture_output=True).returncode
-
-
 @pytest.mark.parametrize("disk_per_clip", [0.5, 1.2], ids=["no-room-for-the-original", "no-room-for-results"])
 async def test_a_full_disk_is_named_stops_nothing_else_and_the_work_can_be_run_again(
     disk_per_clip: float,
-    small_disk: Path,
+    small_disk: Disk,
     database: Database,
     storage: Storage,
     a_worker: StartWorker,
@@ -288,22 +270,28 @@ async def test_a_full_disk_is_named_stops_nothing_else_and_the_work_can_be_run_a
     busy_clip: Path,
     quick_clip: Path,
 ) -> None:
-    assert _mount(small_disk, f"remount,size={int(busy_clip.stat().st_size * disk_per_clip)}") == 0
+    small_disk.resize(int(busy_clip.stat().st_size * disk_per_clip))
     too_large = await uploaded(busy_clip)
-    worker = await a_worker(LORECAST_SCRATCH=str(small_disk), LORECAST_MAX_STRIKES="2").ready()
+    worker = await a_worker(LORECAST_SCRATCH=str(small_disk.path), LORECAST_MAX_STRIKES="2").ready()
     failed = await until_state(database, too_large, "failed")
     assert failed.failure_code == "work.disk_full"
-    assert str(small_disk) in (failed.failure_text or "")
+    assert str(small_disk.path) in (failed.failure_text or "")
+    await until(lambda: _at_rest(database, too_large), what="every other step of it, which fills the disk too, ended")
     small = await uploaded(quick_clip)
     await until_state(database, small, "ready")
 
-    assert _mount(small_disk, "remount,size=500m") == 0
+    small_disk.resize(500 << 20)
     async with database.work(Silence()) as work:
         admin = await a_person(work, role=Role.ADMIN)
         await rerun_failed_stages(work, person=admin, recording_id=too_large)
     await until_state(database, too_large, "ready")
     await _assert_whole(database, storage, too_large, busy_clip)
     assert worker.process.poll() is None
+
+
+async def _at_rest(database: Database, recording_id: UUID) -> bool:
+    states = {run.state for run in (await runs(database, recording_id)).values()}
+    return states.isdisjoint({StageState.WAITING, StageState.RUNNING})
 
 
 async def test_short_recordings_are_ready_while_a_long_encode_runs(

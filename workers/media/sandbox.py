@@ -40,6 +40,12 @@ _SENTENCES = {
 }
 _WHAT_TO_DO = " Your original is kept as you sent it. Export it again as MP4 (H.264) and upload that."
 _NO_MEMORY = re.compile(r"Cannot allocate memory|memory exhausted|[Oo]ut of memory|malloc of size")
+# ffmpeg 5 exits with 0 when the disk is full only for the last bytes of a file: the file then lacks its end or header.
+_UNFINISHED = re.compile(
+    r"^(?:\[[^\]]*\] )?Error (?:writing trailer|closing file)\b"
+    r".*: (?:No space left on device|Disk quota exceeded|File too large)$",
+    re.MULTILINE,
+)
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -134,11 +140,13 @@ def _verdict(ending: Ending, limits: Limits) -> Finished:
 def _code(ending: Ending, limits: Limits) -> str | None:
     """The code of an ending no limit of ours brought about; None when all is well."""
     by, said = _signal(ending.returncode), ending.stderr_tail
+    if ending.returncode == 0 and not _UNFINISHED.search(said):
+        return None
     causes = {
         # The kernel's count and the one it reports differ by some tenths of a second.
         "media.too_slow": ending.cpu_s >= 0.8 * limits.cpu_s or by is signal.SIGXCPU,
         "media.too_much_output": by is signal.SIGXFSZ or "File too large" in said,
-        "media.disk_full": "No space left on device" in said,
+        "media.disk_full": "No space left on device" in said or "Disk quota exceeded" in said,
         "media.killed": by in {signal.SIGKILL, signal.SIGTERM},
         "media.sandbox": said.startswith(("bwrap:", "prlimit:", "setpriv:", "nice:")),
         "media.too_many_streams": "exceeds max_streams" in said,
@@ -146,7 +154,7 @@ def _code(ending: Ending, limits: Limits) -> str | None:
         "media.crashed": by is not None,
         "media.unreadable": True,
     }
-    return None if ending.returncode == 0 else next(code for code, so in causes.items() if so)
+    return next(code for code, so in causes.items() if so)
 
 
 def _signal(returncode: int) -> signal.Signals | None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from infra.errors import Misconfigured, Rejected, Transient
+from tests.fixtures.disk import Disk
 from tests.fixtures.hostile import Canary
 from workers.media import confinement, sandbox_proof
 from workers.media.sandbox import Limits, Sandbox, SandboxMode
@@ -161,6 +162,17 @@ async def test_a_limit_ends_it_with_its_reason(
     assert time.monotonic() - started < 30
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= ROOM.output_bytes
     assert descendants() == []
+
+
+@both
+async def test_a_file_without_its_last_bytes_is_not_taken_for_whole(mode: SandboxMode, small_disk: Disk) -> None:
+    """ffmpeg 5 exits with 0 here: 1,050,002 bytes on a disk for 1,048,576."""
+    sound = ["ffmpeg", "-nostdin", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=32.81", "-bitexact"]
+    with pytest.raises(Transient) as refused:
+        await Sandbox(mode).run([*sound, "out/speech.wav"], inputs={}, output=small_disk.path, limits=ROOM)
+    assert refused.value.code == "media.disk_full"
+    small_disk.resize(1_060_000)
+    await Sandbox(mode).run([*sound, "-y", "out/speech.wav"], inputs={}, output=small_disk.path, limits=ROOM)
 
 
 async def test_many_small_files_count_together(sandbox: Sandbox, tmp_path: Path) -> None:
