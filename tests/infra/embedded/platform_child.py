@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from infra.embedded import running_platform
 from infra.settings import PlatformSettings
 
 if __name__ == "__main__":
+    # A shell starts what it puts in the background with SIGINT ignored, and that is inherited from the test run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with running_platform(Path(sys.argv[1]), given=PlatformSettings()) as endpoints:
         print(json.dumps(dataclasses.asdict(endpoints)), flush=True)
         sys.stdin.read()
