@@ -166,7 +166,7 @@ async def test_a_limit_ends_it_with_its_reason(
 
 @both
 async def test_a_file_without_its_last_bytes_is_not_taken_for_whole(mode: SandboxMode, small_disk: Disk) -> None:
-    """ffmpeg 5 exits with 0 here: 1,050,002 bytes on a disk for 1,048,576."""
+    """ffmpeg 5 exits with 0 here: 1,049,964 bytes on a disk for 1,048,576."""
     sound = ["ffmpeg", "-nostdin", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=32.81", "-bitexact"]
     with pytest.raises(Transient) as refused:
         await Sandbox(mode).run([*sound, "out/speech.wav"], inputs={}, output=small_disk.path, limits=ROOM)
