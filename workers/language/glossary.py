@@ -16,6 +16,7 @@ from statistics import fmean
 
 from workers.language.records import Json, Transcript, Word, segment_of
 from workers.language.sentences import ends_sentence
+from workers.language.sounds import ratio, sound, start_of
 
 HOTWORDS_AT_MOST = 8
 SURE = 0.8
@@ -25,15 +26,19 @@ UNSURE = 0.65
 ALIKE = 0.8
 ALMOST_SAME = 0.9
 """What a rare word must share with a term that the model was sure of: "trolley" and Trello share 0.83."""
+SEVERAL_ALIKE = 0.7
+"""What several everyday words, or a rare one, must share with a term to be heard again, and to give way to it then."""
 A_LITTLE_ALIKE = 0.6
-"""What is enough to listen for a term, where a word is rare or was doubted, and to believe it when it is heard."""
+RARE_ALIKE = 0.5
+"""What is enough where a word is rare, was doubted or is written as a name ("recroft" and Rexroth share 0.57)."""
 LEAST_LETTERS = 4
 
 _POSSESSIVE = re.compile(r"(['’]s)(\W*)$")
 _COINED = re.compile("[a-z][A-Z]")
 _BEFORE_A_NOUN = frozenset((
     "a", "an", "the", "this", "that", "these", "those", "each", "every", "any", "some", "no",
-    "my", "your", "our", "their", "his", "her", "its", "one", "two", "another",
+    "my", "your", "our", "their", "his", "her", "its", "one", "two", "three", "four", "five", "six", "another", "other",
+    "both", "all", "several", "many", "few", "more", "most", "such", "what", "which", "whose",
 ))  # fmt: skip
 
 _LINKS = frozenset((
@@ -95,7 +100,7 @@ class _Forms:
         for term in terms:
             for form in _forms(term):
                 self._exact.setdefault(form.letters, []).append(form)
-                self._by_start.setdefault(_start(form.sound), []).append(form)
+                self._by_start.setdefault(start_of(form.sound), []).append(form)
                 self.longest = max(self.longest, form.words)
 
     def __contains__(self, letters: str) -> bool:
@@ -108,7 +113,7 @@ class _Forms:
         """Forms of about this length that begin with about this sound."""
         return [
             form
-            for form in self._by_start.get(_start(key), [])
+            for form in self._by_start.get(start_of(key), [])
             if abs(len(letters) - len(form.letters)) <= max(2, len(form.letters) // 3)
             and min(len(letters), len(form.letters)) >= LEAST_LETTERS
             and words <= form.words + 2
@@ -127,7 +132,7 @@ class _Heard:
         self.common = all(any(map(str.isdigit, word)) or is_common(word) for word in self.bare)
         self.least = min(word.probability for word in words)
         self.probability = fmean(word.probability for word in words)
-        self.after_article = _leads_to_a_noun([word.text.lower() for word in before[-2:]])
+        self.after_article = _leads_to_a_noun(before)
         capitals = [text for word, text in zip(words, self.bare, strict=True) if word.text != word.text.lower()]
         self.rare_name = not all(map(is_common, capitals))
         inside = previous is not None and not ends_sentence(previous.text)
@@ -135,8 +140,9 @@ class _Heard:
         self.unsure = self.rare_name and (inside or self.least < UNSURE)
 
 
-def _leads_to_a_noun(before: Sequence[str]) -> bool:
-    """Whether an article or its like stands before some words, or one word further: "on a long work day"."""
+def _leads_to_a_noun(words: Sequence[Word]) -> bool:
+    """Whether `words` end in an article or its like, or with one before the last word: "on a long (work day)"."""
+    before = [word.text.lower() for word in words[-2:]]
     if not before or before[-1] in _BEFORE_A_NOUN:
         return bool(before)
     return len(before) > 1 and before[-2] in _BEFORE_A_NOUN and before[-1].isalpha() and before[-1] not in _LINKS
@@ -152,8 +158,8 @@ def hotwords_for(
 ) -> tuple[str, ...]:
     """The few terms that `words` (a title, a first transcript) make likely, best first.
 
-    `least` (0..1) is how much alike some words must be to a term; where one of them is rare or was doubted, a
-    little (0.6) is enough.
+    `least` (0..1) is how much alike a word must be to a term; several words may be less so (0.7), and those with
+    one that is rare or was doubted still less (0.5).
     """
     forms = _Forms(terms)
     best: dict[str, float] = {}
@@ -162,7 +168,7 @@ def hotwords_for(
         for at in range(len(words) - size + 1):
             heard = _Heard(words[at : at + size], is_common, words[max(at - 2, 0) : at])
             rare = not heard.common or heard.name or heard.probability < DOUBTED
-            enough = min(least, A_LITTLE_ALIKE) if rare else least
+            enough = min(least, RARE_ALIKE if rare else SEVERAL_ALIKE if size > 1 else least)
             if (heard.letters, enough) in compared:
                 continue
             compared.add((heard.letters, enough))
@@ -174,10 +180,12 @@ def hotwords_for(
     return tuple(term for _, term in ranked[:at_most])
 
 
-def place_of(words: Sequence[Word], within: tuple[int, int], term: Term, is_common: IsCommon) -> tuple[int, int] | None:
+def place_of(
+    words: Sequence[Word], within: tuple[int, int], term: Term, others: Iterable[Term], is_common: IsCommon
+) -> tuple[int, int] | None:
     """Which of `words` (from, to) a term was probably said as, None when none of those `within` is at all like it.
 
-    For places at which a second hearing found the term; everyday words that the first one was sure of are never it.
+    For places at which a second hearing found the term. What is more like one of the `others` is not taken for it.
     """
     start, end = within
     best, place = 0.0, None
@@ -185,19 +193,27 @@ def place_of(words: Sequence[Word], within: tuple[int, int], term: Term, is_comm
         for size in range(1, min(form.words + 3, end - start) + 1):
             for at in range(start, end - size + 1):
                 heard = _Heard(words[at : at + size], is_common, words[max(at - 2, 0) : at])
-                alike = _alike(heard.letters, heard.sound, form, A_LITTLE_ALIKE)
-                if heard.whole and alike >= A_LITTLE_ALIKE and alike > best and _believed(heard, form, alike):
+                enough = A_LITTLE_ALIKE if heard.common else RARE_ALIKE
+                alike = _alike(heard.letters, heard.sound, form, enough)
+                if heard.whole and alike >= enough and alike > best and _believed(heard, form, alike):
                     best, place = alike, (at, at + size)
-    return place
+    letters = "".join(bare(word.text) for word in words[slice(*(place or (0, 0)))])
+    key = sound(letters)
+    rivals = (form for other in others for form in _forms(other))
+    return None if any(_alike(letters, key, rival, 0.0) > best for rival in rivals) else place
 
 
 def _believed(heard: _Heard, form: _Form, alike: float) -> bool:
-    """Whether the model may have meant a term by this: a name, a word that it doubted, or almost the term."""
+    """Whether the model may have meant a term by this: a name, words that it doubted, or that are much like it.
+
+    One everyday word that it was sure of is no term, nor are several behind an article ("graph on a", "a sauna").
+    """
     if heard.name or _joined(heard, form):
         return True
-    if heard.common:
-        return heard.probability < SURE and (heard.least < UNSURE or alike >= ALIKE)
-    return heard.probability < SURE or alike >= ALMOST_SAME
+    if heard.common and heard.probability < SURE and (heard.least < UNSURE or alike >= ALIKE):
+        return True
+    noun = heard.common and (len(heard.bare) == 1 or heard.after_article or heard.bare[0] in _BEFORE_A_NOUN)
+    return (not heard.common and heard.probability < SURE) or (not noun and alike >= SEVERAL_ALIKE)
 
 
 def correct(
@@ -205,8 +221,8 @@ def correct(
 ) -> tuple[Transcript, list[Correction]]:
     """The transcript with terms written as the company writes them, and every change in order.
 
-    `is_common` says whether a lower-case word belongs to everyday language: one token of the model's vocabulary
-    is a good answer (`workers.media.weights.common_words`). Without it every word counts as common, and only
+    `is_common` says whether a lower-case word belongs to everyday language: that a model knows it whole is a good
+    answer (`workers.stages.transcribe.everyday_words`). Without it every word counts as common, and only
     what has the letters of a term is changed. Word times and probabilities stay; the words of a term of several words
     share the time they took.
     """
@@ -286,11 +302,11 @@ def _score(heard: _Heard, form: _Form) -> float:
 
 def _is_the_term(heard: _Heard, form: _Form) -> bool:
     """Whether the same letters mean the term: "two teams" are no Teams, and "every work day" is no Workday."""
-    if not heard.common or (form.given and len(heard.bare) > 1):
+    if not heard.common:
         return True
     if form.given:
-        return heard.least < SURE
-    return _joined(heard, form) or (len(heard.bare) != form.words and heard.least < DOUBTED)
+        return heard.least < SURE or (len(heard.bare) > 1 and not heard.after_article)
+    return _joined(heard, form) or (len(heard.bare) != form.words and heard.probability < DOUBTED)
 
 
 def _joined(heard: _Heard, form: _Form) -> bool:
@@ -306,48 +322,10 @@ def _alike(letters: str, key: str, form: _Form, least: float = ALIKE) -> float:
     at_best = min(len(key), len(form.sound)) / max(len(key), len(form.sound), 1)  # cheap, and most forms end here
     if not letters or 0.6 * at_best + 0.4 < least:
         return 0.0
-    by_sound = _ratio(key, form.sound)
+    by_sound = ratio(key, form.sound)
     if 0.6 * by_sound + 0.4 < least:
         return 0.0
-    return 0.99 * (0.6 * by_sound + 0.4 * _ratio(letters, form.letters))
-
-
-def _ratio(left: str, right: str) -> float:
-    return 1.0 - _distance(left, right) / max(len(left), len(right), 1)
-
-
-def _distance(left: str, right: str) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(right, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]
-
-
-_VOICELESS = str.maketrans("bdgzjv", "ptksXf")
-_SOUNDS = tuple(
-    (re.compile(pattern), sounds)
-    for pattern, sounds in (
-        ("^(kn|gn|pn)", "n"), ("^wr", "r"), ("^x", "s"), ("tch|sch|sh|ch", "X"), ("ph", "f"), ("ght", "t"),
-        ("dge", "j"), ("th", "0"), ("ck|q", "k"), ("c(?=[eiy])", "s"), ("c", "k"), ("x", "ks"), ("z", "s"),
-        ("g(?=[eiy])", "j"), ("(?<=[aeiou])(gh|h|w|y)", ""), ("w(?![aeiouy])", ""), ("[aeiouy]+", "a"),
-        ("v", "f"), (r"(.)\1+", r"\1"), ("(?<=.)a$", ""),
-    )
-)  # fmt: skip
-
-
-def sound(letters: str) -> str:
-    """A rough phonetic key: consonants by sound, every run of vowels as one `a` (after Metaphone, Philips 1990)."""
-    for pattern, sounds in _SOUNDS:
-        letters = pattern.sub(sounds, letters)
-    return letters
-
-
-def _start(key: str) -> str:
-    """The class of a key's first sound; voiced and unvoiced are easily misheard and count as one."""
-    return key[:1].translate(_VOICELESS)
+    return 0.99 * (0.6 * by_sound + 0.4 * ratio(letters, form.letters))
 
 
 def _forms(term: Term) -> list[_Form]:
@@ -364,6 +342,12 @@ def bare(text: str) -> str:
     """The letters and digits of a text, lower case and without accents: what is compared."""
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     return "".join(character for character in plain.lower() if character.isalnum())
+
+
+def possessive(heard: str, term: str) -> str:
+    """The ending that a term has where `heard` stood: "Haltman's order" is Holtman's, "semen's" is Siemens."""
+    found = _POSSESSIVE.search(heard)
+    return found[1] if found and not term.endswith("s") else ""
 
 
 def written(heard: Sequence[Word], term: str) -> list[Word]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from capture import glossary
 from capture import service as capture
 from infra.database import Work
+from learn.embedding import vocabulary
 from workers.language.captions import cues, lint, to_webvtt
 from workers.language.glossary import Correction, Term, correct
 from workers.language.guards import apply
 from workers.language.records import Transcript
-from workers.language.rehearing import rehearing, with_terms
+from workers.language.rehearing import as_heard, rehearing, with_terms
 from workers.language.sentences import cut_at_sentences
 from workers.media.weights import common_words
 from workers.media.whisper import Whisper
@@ -61,6 +62,11 @@ async def run(bench: Workbench, task: Task) -> None:
     await bench.publish(task, change)
 
 
+def everyday_words(model: Path) -> frozenset[str]:
+    """Words that are no company's own: those that the speech model in `model` or the text model knows whole."""
+    return common_words(model) | vocabulary()
+
+
 async def listen(
     whisper: Whisper,
     pcm: Path,
@@ -79,11 +85,12 @@ async def listen(
     heard = apply(raw, raw.speech)
     if not terms:
         return heard, []
-    is_common = common_words(whisper.model).__contains__
+    is_common = everyday_words(whisper.model).__contains__
     asked = await asyncio.to_thread(rehearing, heard, title, terms, is_common)
     changes: list[Correction] = []
     if asked.speech:
         again = await whisper.transcribe(pcm, language=heard.language, hotwords=asked.hotwords, within=asked.speech)
         heard, changes = with_terms(heard, apply(again, asked.speech), asked, is_common)
-    heard, corrected = await asyncio.to_thread(correct, heard, terms, is_common=is_common)
+    told = [*terms, *as_heard(changes, terms, is_common)]
+    heard, corrected = await asyncio.to_thread(correct, heard, told, is_common=is_common)
     return heard, sorted([*changes, *corrected], key=lambda change: change.start_s)

@@ -1,9 +1,9 @@
 """The clips of the words bench: spoken by the bundled voice, clean and with noise; all sound stays in build/.
 
-`scripts.txt` holds what is said: `# tune: TITLE`, `# seen: TITLE`, `# held: TITLE` or `# fresh: TITLE`, then one
-sentence a line; `{Term|spoken so}` where the voice needs help with a name. Settings are chosen on `tune` and `seen`
-(held back once, and looked at since), figures are told of `held`, half a minute each and dense with terms and with
-everyday words near terms, and of `fresh`, a minute each with a term in 37 words.
+`scripts.txt` holds what is said: `# tune: TITLE`, `# seen: …`, `# held: …`, `# former: …` or `# fresh: …`, then one
+sentence a line; `{Term|spoken so}` where the voice needs help with a name. Settings are chosen on `tune`, `seen` and
+`former` (the latter two held back once, and looked at since), figures are told of `held`, half a minute each and dense
+with terms and with everyday words near terms, and of `fresh`, a minute each (as `former`) with a term in 36 words.
 `glossary.csv` is the glossary of the whole company: some of its terms are said in one part alone, some never.
 
 The voice is one (en_US, joe), at three pitches, 1.1 to 1.3 times slower than it speaks by itself (about 160 words a
@@ -65,7 +65,7 @@ class Sound:
 
 
 def clips(which: str) -> list[Clip]:
-    """The clips of `tune`, `seen`, `held` or `fresh`, in the order of the file."""
+    """The clips of one part, in the order of the file."""
     found: list[Clip] = []
     for block in (HERE / "scripts.txt").read_text().split("# ")[1:]:
         head, *lines = block.strip().splitlines()

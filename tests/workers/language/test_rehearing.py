@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workers.language.glossary import Rule, Term
+from workers.language.glossary import Rule, Term, correct
 from workers.language.records import Segment, Span, Transcript, Word, segment_of
-from workers.language.rehearing import Rehearing, rehearing, with_terms
+from workers.language.rehearing import Rehearing, as_heard, rehearing, with_terms
 
 TERMS = [Term("Kubernia"), Term("Zentara"), Term("PalletPro"), Term("Teams")]
 UNCOMMON = frozenset({"zintara", "kubernia", "zentara", "palletpro", "pallets", "xylophone"})
@@ -72,6 +72,58 @@ def test_a_word_that_is_only_written_large_stays() -> None:
     before = heard("Two teams are here now.", "Close the valve.", "Stop.")
     again = heard("Two Teams are here now.", "Close the valve.", "Stop.")
     assert with_terms(before, again, ASKED, is_common) == (before, [])
+
+
+def test_a_word_that_is_written_large_after_a_preposition_is_a_name() -> None:
+    before = heard("Write in teams to us.", "Work in teams of three.", "Load is lost between teams.")
+    again = heard("Write in Teams to us.", "Work in teams of three.", "Load is lost between Teams.")
+    result, [change] = with_terms(before, again, ASKED, is_common)
+    assert result.text == "Write in Teams to us. Work in teams of three. Load is lost between teams."
+    assert (change.before, change.after, change.rule) == ("teams", "Teams", Rule.HEARD_AGAIN)
+
+
+def test_a_term_of_which_one_word_was_right_before_is_taken() -> None:
+    portal = Rehearing((Term("TIA Portal"),), SPEECH)
+    before = heard("Start the TI portal first.", "Close the valve.", "Stop.")
+    again = heard("Start the TIA Portal first.", "Close the valve.", "Stop.")
+    result, [change] = with_terms(before, again, portal, is_common)
+    assert (result.segments[0].text, change.before) == ("Start the TIA Portal first.", "TI portal")
+
+
+def test_several_everyday_words_much_like_a_term_give_way_except_after_an_article() -> None:
+    sales = Rehearing((Term("Salesforce"),), SPEECH)
+    before = heard("Enter the order and sales first now.", "Close the valve.", "Ask the sales first.")
+    again = heard("Enter the order in Salesforce now.", "Close the valve.", "Ask the Salesforce.")
+    assert with_terms(before, again, sales, is_common)[0].text == (
+        "Enter the order and Salesforce now. Close the valve. Ask the sales first."
+    )
+
+
+def test_what_is_more_like_another_term_is_not_taken() -> None:
+    asked = Rehearing((Term("Concur"), Term("Qonto")), SPEECH)
+    before = heard("Look it up in Conto.", "Close the valve.", "Stop.", 0.4)
+    again = heard("Look it up in Concur.", "Close the valve.", "Stop.")
+    assert with_terms(before, again, asked, is_common) == (before, [])
+
+
+def test_a_term_keeps_its_possessive() -> None:
+    asked = Rehearing((Term("Holtman"), Term("Siemens")), SPEECH)
+    before = heard("Haltman's order from semen's, yes.", "Close the valve.", "Stop.", 0.4)
+    again = heard("Holtman order from Siemens, yes.", "Close the valve.", "Stop.")
+    result, _ = with_terms(before, again, asked, is_common)
+    assert result.segments[0].text == "Holtman's order from Siemens, yes."
+
+
+def test_what_a_term_was_heard_as_means_it_everywhere_in_the_clip() -> None:
+    rexroth = Rehearing((Term("Rexroth"),), SPEECH)
+    uncommon = frozenset(("recroft",))
+    before = heard("The motor from recroft hums.", "Close the valve.", "A drop under the recroft, please.", 0.4)
+    again = heard("The motor from Rexroth hums.", "Close the valve.", "A drop under it please.")
+    once, changes = with_terms(before, again, rexroth, lambda word: word not in uncommon)
+    told = as_heard(changes, rexroth.terms, lambda word: word not in uncommon)
+    assert told == [Term("Rexroth", ("recroft",))]
+    assert correct(once, told, is_common=lambda word: word not in uncommon)[0].text.count("Rexroth") == 2
+    assert as_heard(changes, rexroth.terms, lambda _: True) == []
 
 
 def test_only_the_words_that_a_term_is_alike_to_give_way() -> None:
