@@ -10,6 +10,7 @@ from workers.language.records import Span
 
 _PAD_S = 0.3
 _JOIN_S = 1.1
+_SAMPLE_S = 1 / 16000  # what is shorter comes of rounding
 WINDOW_S = 29.0
 
 
@@ -63,7 +64,7 @@ def _between(spans: Sequence[Span], from_s: float, to_s: float) -> list[Span]:
     found, before_s = [], 0.0
     for start_s, end_s in spans:
         first_s, last_s = start_s + max(0.0, from_s - before_s), min(end_s, start_s + to_s - before_s)
-        if first_s < last_s:
+        if last_s - first_s > _SAMPLE_S:
             found.append((first_s, last_s))
         before_s += end_s - start_s
     return found

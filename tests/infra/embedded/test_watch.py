@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -29,8 +30,12 @@ def platform(endpoints: Endpoints, tmp_path: Path) -> Iterator[Endpoints]:
 
 def _servers(name: str, data: Path) -> list[psutil.Process]:
     """The processes of a server of the platform in this folder, its keeper left out."""
-    mine = psutil.Process().children(recursive=True)
-    return [one for one in mine if name in one.name() and str(data) in f"{one.cwd()} {one.cmdline()}"]
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # PostgreSQL starts short-lived ones
+            if name in one.name() and str(data) in f"{one.cwd()} {one.cmdline()}":
+                found.append(one)
+    return found
 
 
 async def test_a_server_that_is_killed_comes_back_with_its_data(platform: Endpoints, tmp_path: Path) -> None:
