@@ -192,7 +192,8 @@ async def ingest(files: list[Path], order: Order, *, as_json: bool) -> None:
             result = await ingest_one(
                 file, order, owner=owner, reviewer=reviewer, quiet=as_json or not sys.stderr.isatty()
             )
-            print(json.dumps(result) if as_json else f"{file.name}: {result['state']}  {owner.url}{result['page']}")
+            reached = "published" if reviewer else "in review" if order.wait else result["state"]
+            print(json.dumps(result) if as_json else f"{file.name}: {reached}  {owner.url}{result['page']}")
     finally:
         await server.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.client import Display, Order, Refused, Server, approve, ingest_one, wait_for
+from cli.client import Display, Order, Refused, Server, approve, ingest, wait_for
 from infra.storage import Storage
 from tests.fixtures.running import Running
 
@@ -17,11 +17,18 @@ QUERY = "wipe the rubber roller with a dry cloth"
 pytestmark = pytest.mark.timeout(400)
 
 
-async def test_a_recording_becomes_a_lesson_whose_sentence_is_found(running: Running, storage: Storage) -> None:
+async def test_a_recording_becomes_a_lesson_whose_sentence_is_found(
+    running: Running, storage: Storage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     expert = await running.as_client(running.expert)
     reviewer = await running.as_client(running.reviewer)
     title = "Reset the label printer"
-    uploaded = await ingest_one(SAMPLE, Order(title=title, wait=True), owner=expert, reviewer=None, quiet=True)
+    monkeypatch.setenv("LORECAST_URL", expert.url)
+    monkeypatch.setenv("LORECAST_TOKEN", expert.headers["Authorization"].removeprefix("Bearer "))
+    await ingest([SAMPLE], Order(title=title, wait=True), as_json=False)
+    said = capsys.readouterr().out
+    assert said.startswith(f"label-printer.mov: in review  {expert.url}/recordings/")
+    uploaded = await expert.ask("GET", f"/api/v1/recordings/{said.split('/')[-1].strip()}")
     await _is_byte_exact(uploaded, storage)
     await _nobody_but_a_second_person_approves(expert, uploaded)
     await approve(reviewer, uploaded)
