@@ -38,6 +38,7 @@ from tests.bench.howto.methods import (
     without_screens,
 )
 from tests.bench.howto.metrics import HEADER, Scores, score
+from tests.bench.howto.titles import show_titles
 from tests.bench.howto.unspoken import text_cases
 from workers.language import turns
 from workers.language.chapters import Weights
@@ -152,6 +153,7 @@ def compare() -> dict[str, dict[str, Scores]]:
         "ours, screens from key frames": (at_key_frames, {"weights": weights["seen"]}),
         "ours, screens unknown": (without_screens, {"weights": weights["unseen"]}),
     }
+    show_titles(embedder)
     held = [case for case in own if case.held_back]
     third = [case for case in held if case.name.startswith(RECORDINGS_3.stem)]
     return {

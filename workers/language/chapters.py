@@ -95,14 +95,14 @@ def chapters(
     cuts = boundaries(sentences, vectors, duration_s=duration_s, scene_changes_s=scene_changes_s)
     firsts = [0, *(cut.index for cut in cuts), len(sentences)]
     spans = [slice(first, after) for first, after in pairwise(firsts)]
-    named = titles([sentences[span] for span in spans], [_centrality(vectors[span]) for span in spans])
+    named = titles([sentences[span] for span in spans], [centrality(vectors[span]) for span in spans])
     starts = [0.0, *(cut.start_s for cut in cuts)]
     ends = [*starts[1:], max(duration_s, sentences[-1].end_s)]
     sure = [1.0, *(cut.confidence for cut in cuts)]
     return [Chapter(*fields) for fields in zip(starts, ends, named, sure, strict=True)]
 
 
-def _centrality(vectors: NDArray[np.float32]) -> list[float]:
+def centrality(vectors: NDArray[np.float32]) -> list[float]:
     """Return the cosine of each sentence to the mean of its chapter, at least 0.05."""
     mean = vectors.mean(axis=0)
     return [max(float(cosine), 0.05) for cosine in vectors @ mean / max(float(np.linalg.norm(mean)), 1e-9)]

@@ -2,7 +2,8 @@
 
 A spoken step names itself: "Now open the expense portal", "I will show you how to reset the printer". The
 phrase that begins with a verb of doing, comes early, and holds the words that set this chapter apart from the
-others becomes its title; without one, the first clause does.
+others becomes its title; without one, such a phrase inside a sentence ("while it is open, I wipe the seat"), and
+without that, the clause that says most.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ _STRONG: Final = _words(
     twist unhook unload unwind wind"""
 )
 _WEAK: Final = _words("click do get give go keep let look make open press put see tap use")
-VERBS: Final = _STRONG | _WEAK
+VERBS: Final = _STRONG | _WEAK  # the weights of `turns` are fitted to these
+_MORE: Final = _words(
+    """ask borrow consult debug deploy dial discard discuss double-click evacuate hit inform interview knot mop note
+    offer operate pick propose redact relax remind rescue ring scrape scratch shorten smooth solder stretch tape time
+    unfold unroll warm warn wheel zip"""
+)
 _LABEL_VERBS: Final = _words("choose click hit pick press select tap tick")
 _DETERMINERS: Final = _words("a an any each every my new our the these this those your")
 _VAGUE: Final = _words(
@@ -90,6 +96,7 @@ _TAIL: Final = re.compile(
     r"again|now|first|here|there|up|out|off|all|one|two|three|four|five|six|seven|eight|nine|ten|very|using|through|only|"
     r"both|if|instead|meanwhile|too|otherwise|anyway|[a-z]{3,}ly)$"
 )
+_INNER_CLAUSE: Final = re.compile(r"[,;:]\s+|\s(?:and|so|but|because)\s+")
 _PLACE: Final = re.compile(r"\s(?:in|on|at|with|by|from|into|for|under|through|using|until|near|next to|to)\s")
 _VAGUE_PLACE: Final = re.compile(
     r"\s(?:from|in|on|at|to) the (?:list|menu|page|screen|left|right|top|bottom|drop ?down|corner|side|middle|way|back|"
@@ -121,6 +128,11 @@ def titles(chapters: Sequence[Sequence[Sentence]], centrality: Sequence[Sequence
     return named
 
 
+def begins_with_a_verb(phrase: str) -> bool:
+    """Say whether a title begins with a verb of doing, in English."""
+    return _base_verb(phrase.split(maxsplit=1)[0].lower(), gerund=False) is not None
+
+
 def title(own: Sequence[Sentence], others: Sequence[Sentence] = ()) -> str:
     """Return the title of the chapter `own` among the sentences of the `others`."""
     return _first_free(_ranked(own, others, [1.0] * len(own)), set(), 0)
@@ -141,16 +153,22 @@ def _first_free(ranked: Sequence[str], taken: set[str], at: int) -> str:
 
 
 def _ranked(own: Sequence[Sentence], others: Sequence[Sentence], central: Sequence[float]) -> list[str]:
-    """Return possible titles, best first; the opening clauses stand behind every verb phrase."""
+    """Return possible titles, best first: verb phrases that open a sentence, those inside one, then clauses."""
     weight = _distinctive(own, others)
-    found = [
-        (score * _early(place) * central[place], phrase)
-        for place, sentence in enumerate(own)
-        for phrase, score in _verb_phrases(sentence.text, weight)
-    ]
-    phrases = [phrase for _, phrase in sorted(found, key=lambda one: -one[0])]
-    clauses = [_opening_clause(sentence.text) for sentence in own]
-    return [_display(phrase) for phrase in dict.fromkeys([*phrases, *clauses]) if phrase]
+    found: list[tuple[int, float, str]] = []
+    for place, sentence in enumerate(own):
+        counts = _early(place) * central[place]
+        found += [(0, -score * counts, phrase) for phrase, score in _verb_phrases(sentence.text, weight)]
+        found += [(1, -score * counts, phrase) for phrase, score in _inner_phrases(sentence.text, weight)]
+        clause = _opening_clause(sentence.text)
+        found += [(2, -_telling(_content(clause), weight, least=3) * counts, clause)]
+    found.sort(key=lambda one: one[:2])
+    return [_display(phrase) for phrase in dict.fromkeys(phrase for *_, phrase in found) if phrase]
+
+
+def _telling(words: Sequence[str], weight: dict[str, float], *, least: int) -> float:
+    """Return what words tell on average; fewer than `least` count as if dumb ones made them up."""
+    return sum(weight.get(word, 0.0) for word in words) / max(len(words), least)
 
 
 def _early(place: int) -> float:
@@ -183,8 +201,19 @@ def _verb_phrases(text: str, weight: dict[str, float]) -> Iterator[tuple[str, fl
         phrase = _verb_phrase(plain[start:], gerund=gerund)
         words = _content(phrase.partition(" ")[2]) if phrase else []
         if phrase and words:
-            telling = sum(weight.get(word, 0.0) for word in words) / max(len(words), 2)
-            yield phrase, _strength(phrase) * announced + 1.2 * telling
+            yield phrase, _strength(phrase) * announced + 1.2 * _telling(words, weight, least=2)
+
+
+def _inner_phrases(text: str, weight: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """Yield the "verb object" phrases with which a later clause of a sentence begins, and what each is worth."""
+    plain = " ".join(text.strip().lower().split())
+    for inner in _INNER_CLAUSE.finditer(plain):
+        rest = plain[inner.end() :]
+        opened = _LEAD_IN.match(rest)
+        phrase = _verb_phrase(rest[opened.end() if opened else 0 :], gerund=False)
+        words = _content(phrase.partition(" ")[2]) if phrase else []
+        if phrase and words:
+            yield phrase, _strength(phrase) + 1.2 * _telling(words, weight, least=2)
 
 
 def _announced(opened: re.Match[str] | None) -> float:
@@ -231,7 +260,7 @@ def _verb_phrase(text: str, *, gerund: bool) -> str | None:
 
 def _base_verb(word: str, *, gerund: bool) -> str | None:
     """Return the verb of doing in its plain form; "-ing" counts only where the words before ask for it."""
-    if word in VERBS:
+    if word in VERBS or word in _MORE:
         return word
     ending = _GERUND.match(word) if gerund else None
     if ending is None:

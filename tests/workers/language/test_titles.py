@@ -51,8 +51,22 @@ def test_words_that_set_the_chapter_apart_win() -> None:
     assert title(own, others) == "Attach the receipt"
 
 
-def test_without_a_verb_the_first_clause_names_it() -> None:
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Morning! While it's open, I wipe the seat clean.", "Wipe the seat clean"),
+        ("If the two disagree by more than a tenth, calibrate the probe.", "Calibrate the probe"),
+        ("The dough rests here. Open the lid.", "Open the lid"),
+    ],
+)
+def test_a_verb_inside_a_sentence_names_the_step_where_none_opens_one(said: str, expected: str) -> None:
+    assert title(_said(*re.findall(r"[^.!]+[.!]", said))) == expected
+
+
+def test_without_a_verb_the_clause_that_says_most_names_it() -> None:
     assert title(_said("Our holiday rules, in short.")) == "Our holiday rules"
+    own = _said("Quick.", "The equipment list has inspection dates.", "The inspection dates are red.")
+    assert title(own, _said("Quick.")) == "The equipment list has inspection dates"
 
 
 def test_titles_of_one_recording_differ() -> None:
