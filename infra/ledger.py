@@ -24,6 +24,8 @@ from sqlmodel import Field, SQLModel, col, select
 from infra.database import EnumText, UtcDateTime, Work, utc_now
 
 CRASH_STRIKES = 2
+# What fails because a part of the platform is away costs no strike for so many attempts: seven hours and more.
+OUTAGE_ATTEMPTS = 300
 # A waiting row gains this many seconds of priority for each second it waits, so long work is never starved.
 AGEING = 2.0
 
@@ -45,6 +47,7 @@ class ErrorClass(StrEnum):
     TRANSIENT = "transient"
     REJECTED = "rejected"
     CRASHED = "crashed"
+    OUTAGE = "outage"
 
 
 class StageRun(SQLModel, table=True):
@@ -189,6 +192,8 @@ async def fail(
         change = "state = 'failed', finished_at = clock_timestamp()"
     else:
         strikes = CRASH_STRIKES if kind is ErrorClass.CRASHED else 1
+        if kind is ErrorClass.OUTAGE and claimed.attempt <= OUTAGE_ATTEMPTS:
+            strikes = 0
         change = (
             f"strikes = strikes + {strikes},"
             f" state = CASE WHEN strikes + {strikes} >= :max_strikes THEN 'dead' ELSE 'waiting' END,"
@@ -208,7 +213,7 @@ async def fail(
 
 def backoff_s(attempt: int) -> float:
     """Seconds to wait before the next try: 2, 4, 8 … 120, with full jitter on the upper half."""
-    ceiling = min(120.0, 2.0**attempt)
+    ceiling = min(120.0, 2.0 ** min(attempt, 7))
     return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads load, guards nothing
 
 

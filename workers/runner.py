@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind
 from capture import service as capture
 from infra import ledger
 from infra.database import Work
-from infra.errors import LorecastError, NotFound, Rejected, WorkError
+from infra.errors import LorecastError, NotFound, Rejected, Unavailable, WorkError
 from infra.failpoints import failpoint
 from infra.ledger import Claim, ErrorClass, LeaseLost, StageState
 from infra.storage import DISK_FULL
@@ -208,6 +208,8 @@ class Runner:
                 attempt=attempt,
             ):
                 task.folder.mkdir(parents=True)
+                if attempt > 1:
+                    await self._bench.storage.ping()  # an encode for a storage that is away would be for nothing
                 await stage.run(self._bench, task)
         except asyncio.CancelledError:
             if key in self._lost:
@@ -334,7 +336,8 @@ def _failure_of(error: Exception, disk: Path) -> _Failure:
         kind = ErrorClass.REJECTED if isinstance(error, Rejected) else ErrorClass.TRANSIENT
         return _Failure(kind, error.code, error.sentence, error.detail)
     if isinstance(error, LorecastError):
-        return _Failure(ErrorClass.TRANSIENT, error.code, error.sentence, repr(error.__cause__))
+        kind = ErrorClass.OUTAGE if isinstance(error, Unavailable) else ErrorClass.TRANSIENT
+        return _Failure(kind, error.code, error.sentence, repr(error.__cause__))
     log.error("stage.unexpected", exc_info=error)
     sentence = "Something unexpected went wrong in this step. Your recording is safe."
     return _Failure(ErrorClass.TRANSIENT, "work.unexpected", sentence, repr(error))

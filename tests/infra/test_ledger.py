@@ -163,6 +163,20 @@ async def test_a_passing_failure_waits_and_a_bad_input_fails_at_once(database: D
     assert (row.error_code, row.error_text, row.strikes) == ("c", "s", 1)
 
 
+async def test_an_outage_costs_no_strike_until_it_has_lasted_for_hours(database: Database, recording_id: UUID) -> None:
+    await _require(database, recording_id, probe=1.0)
+    assert await _fail(database, await _claimed(database), ErrorClass.OUTAGE, max_strikes=1) == StageState.WAITING
+    row = await _row(database, recording_id)
+    assert (row.error_code, row.strikes, row.attempt) == ("c", 0, 1)
+    async with database.work(Silence()) as work:
+        await work.session.execute(
+            text("UPDATE stage_run SET not_before = clock_timestamp(), attempt = :attempts").bindparams(
+                attempts=ledger.OUTAGE_ATTEMPTS
+            )
+        )
+    assert await _fail(database, await _claimed(database), ErrorClass.OUTAGE, max_strikes=1) == StageState.DEAD
+
+
 async def test_work_given_back_costs_no_strike_and_no_attempt(database: Database, recording_id: UUID) -> None:
     await _require(database, recording_id, probe=1.0)
     claimed = await _claimed(database)

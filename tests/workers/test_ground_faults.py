@@ -101,7 +101,7 @@ async def test_s3_that_fails_for_a_while_only_delays(
 ) -> None:
     s3.become(fault, cut_after_bytes=quick_clip.stat().st_size // 3)
     recording_id = await uploaded(quick_clip)
-    await a_worker(LORECAST_S3_URL=s3.in_front_of(endpoints.s3_url)).ready()
+    await a_worker(LORECAST_S3_URL=s3.in_front_of(endpoints.s3_url), LORECAST_MAX_STRIKES="1").ready()
     await _until_noted(database, recording_id, "probe", "unavailable.storage")
     assert s3.hits > 0
     assert (await recording_of(database, recording_id)).state.value == "uploaded", "nothing is given up yet"
