@@ -187,12 +187,12 @@ async def test_an_encode_that_ends_while_postgresql_is_restarted_is_kept_and_the
     site: tuple[str, WorkerProcess],
     storage: Storage,
     uploaded: Add,
-    busy_clip: Path,
+    busier_clip: Path,
 ) -> None:
     web_url, worker = site
     async with httpx.AsyncClient() as client:
         await until(lambda: _answers(client, web_url, 200), what="web ready")
-        recording_id = await uploaded(busy_clip)
+        recording_id = await uploaded(busier_clip)
         before = await until_running(database, recording_id, "renditions", progress=0.02)
         # What a restart looks like from outside: told to leave, refused, told to wait, served.
         async with database.work(Silence()) as work:
@@ -212,7 +212,7 @@ async def test_an_encode_that_ends_while_postgresql_is_restarted_is_kept_and_the
     await until_state(database, recording_id, "ready")
     after = (await runs(database, recording_id))["renditions"]
     assert (after.fence, after.strikes) == (before.fence, 0), "the encode was not begun again"
-    await _assert_whole(database, storage, recording_id, busy_clip)
+    await _assert_whole(database, storage, recording_id, busier_clip)
 
 
 async def _hit(proxy: FaultProxy) -> bool:
