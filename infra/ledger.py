@@ -24,7 +24,7 @@ from sqlmodel import Field, SQLModel, col, select
 from infra.database import EnumText, UtcDateTime, Work, utc_now
 
 CRASH_STRIKES = 2
-# What fails because a part of the platform is away costs no strike for so many attempts: seven hours and more.
+# What fails because a part of the platform is away costs no strike for so many attempts: about seven hours.
 OUTAGE_ATTEMPTS = 300
 # A waiting row gains this many seconds of priority for each second it waits, so long work is never starved.
 AGEING = 2.0

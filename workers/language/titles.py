@@ -167,7 +167,7 @@ def _ranked(own: Sequence[Sentence], others: Sequence[Sentence], central: Sequen
 
 
 def _telling(words: Sequence[str], weight: dict[str, float], *, least: int) -> float:
-    """Return what words tell on average; fewer than `least` count as if dumb ones made them up."""
+    """Return what words tell on average; fewer than `least` count as if words that tell nothing made them up."""
     return sum(weight.get(word, 0.0) for word in words) / max(len(words), least)
 
 
